@@ -1,0 +1,86 @@
+"""autograd-lite: write an expression one scalar at a time; see its graph and its gradients; train a tiny net with it.
+
+>>> w, x, b, y = Value(2.0, "w"), Value(-2.0, "x"), Value(8.0, "b"), Value(2.0, "y")
+>>> J = 0.5 * (w * x + b - y) ** 2
+>>> J.backward()
+>>> w.grad
+-4.0
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ loads the same names on first use
+    from autograd_lite.drawing import draw
+    from autograd_lite.functions import (
+        acos,
+        acosh,
+        asin,
+        asinh,
+        atan,
+        atan2,
+        atanh,
+        cos,
+        cosh,
+        define_op,
+        dot,
+        elu,
+        erf,
+        exp,
+        expm1,
+        gelu,
+        hypot,
+        leaky_relu,
+        log,
+        log1p,
+        logsumexp,
+        maximum,
+        mean,
+        minimum,
+        relu,
+        sigmoid,
+        silu,
+        sin,
+        sinh,
+        softmax,
+        softplus,
+        sqrt,
+        tan,
+        tanh,
+        total,
+    )
+    from autograd_lite.graph import Graph
+    from autograd_lite.value import Value, no_grad
+
+    COMPILED: bool
+
+# The public names, by the room that they live in. A room is loaded when the first of its names is used, so that
+# `import autograd_lite` is instant.
+_ROOMS = {
+    "value": "Value no_grad",
+    "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
+    "graph": "Graph",
+    "drawing": "draw",
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+__version__ = "0.1.0"
+__all__ = ["COMPILED", *_ROOM_OF]
+
+
+def __getattr__(name: str) -> Any:
+    value: Any
+    if name == "COMPILED":  # whether the engine is the native extension
+        value = not importlib.import_module("autograd_lite.value").__file__.endswith(".py")  # type: ignore[union-attr]
+    elif name in _ROOM_OF:
+        value = getattr(importlib.import_module(f"autograd_lite.{_ROOM_OF[name]}"), name)
+    else:
+        raise AttributeError(f"autograd_lite has no {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

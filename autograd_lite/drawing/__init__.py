@@ -1,0 +1,1 @@
+from autograd_lite.drawing.picture import draw as draw

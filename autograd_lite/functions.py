@@ -1,0 +1,662 @@
+"""The operations table as functions, of Values or of plain numbers.
+
+`tanh(v)` is `v.tanh()`; `tanh(0.5)` is a float, so a formula written once computes with either. `define_op` adds an
+operation of your own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from numbers import Real
+from typing import Any, Final, TypeVar, final, overload
+
+from autograd_lite import ops
+from autograd_lite.ops import Op
+from autograd_lite.value import Value, record_sequence
+
+Number = TypeVar("Number", Value, float)
+
+
+def exp(x: Number) -> Number:
+    """e to the power of x.
+
+    The derivative is exp(x).
+
+    Examples
+    --------
+    >>> exp(0.0)
+    1.0
+    """
+    return ops.EXP(x)  # type: ignore[no-any-return]
+
+
+def expm1(x: Number) -> Number:
+    """exp(x) - 1, exact near 0.
+
+    The derivative is exp(x).
+
+    Examples
+    --------
+    >>> expm1(1e-20)
+    1e-20
+    """
+    return ops.EXPM1(x)  # type: ignore[no-any-return]
+
+
+def log(x: Number) -> Number:
+    """The natural logarithm of x > 0.
+
+    The derivative is 1 / x.
+
+    Raises
+    ------
+    ValueError
+        If x is not positive.
+
+    Examples
+    --------
+    >>> log(1.0)
+    0.0
+    """
+    return ops.LOG(x)  # type: ignore[no-any-return]
+
+
+def log1p(x: Number) -> Number:
+    """log(1 + x), exact near 0.
+
+    The derivative is 1 / (1 + x).
+
+    Raises
+    ------
+    ValueError
+        If x is not above -1.
+
+    Examples
+    --------
+    >>> log1p(1e-20)
+    1e-20
+    """
+    return ops.LOG1P(x)  # type: ignore[no-any-return]
+
+
+def sqrt(x: Number) -> Number:
+    """The square root of x ≥ 0.
+
+    The derivative is 1 / (2 sqrt(x)), infinite at 0.
+
+    Raises
+    ------
+    ValueError
+        If x is negative.
+
+    Examples
+    --------
+    >>> sqrt(4.0)
+    2.0
+    """
+    return ops.SQRT(x)  # type: ignore[no-any-return]
+
+
+def sin(x: Number) -> Number:
+    """The sine of x, in radians.
+
+    The derivative is cos(x).
+
+    Examples
+    --------
+    >>> sin(0.0)
+    0.0
+    """
+    return ops.SIN(x)  # type: ignore[no-any-return]
+
+
+def cos(x: Number) -> Number:
+    """The cosine of x, in radians.
+
+    The derivative is -sin(x).
+
+    Examples
+    --------
+    >>> cos(0.0)
+    1.0
+    """
+    return ops.COS(x)  # type: ignore[no-any-return]
+
+
+def tan(x: Number) -> Number:
+    """The tangent of x, in radians.
+
+    The derivative is 1 + tan(x)**2.
+
+    Examples
+    --------
+    >>> tan(0.0)
+    0.0
+    """
+    return ops.TAN(x)  # type: ignore[no-any-return]
+
+
+def asin(x: Number) -> Number:
+    """The angle in radians, -π/2 to π/2, whose sine is x.
+
+    The derivative is 1 / sqrt(1 - x**2).
+
+    Raises
+    ------
+    ValueError
+        If x is outside [-1, 1].
+
+    Examples
+    --------
+    >>> asin(0.0)
+    0.0
+    """
+    return ops.ASIN(x)  # type: ignore[no-any-return]
+
+
+def acos(x: Number) -> Number:
+    """The angle in radians, 0 to π, whose cosine is x.
+
+    The derivative is -1 / sqrt(1 - x**2).
+
+    Raises
+    ------
+    ValueError
+        If x is outside [-1, 1].
+
+    Examples
+    --------
+    >>> acos(1.0)
+    0.0
+    """
+    return ops.ACOS(x)  # type: ignore[no-any-return]
+
+
+def atan(x: Number) -> Number:
+    """The angle in radians, -π/2 to π/2, whose tangent is x.
+
+    The derivative is 1 / (1 + x**2).
+
+    Examples
+    --------
+    >>> atan(0.0)
+    0.0
+    """
+    return ops.ATAN(x)  # type: ignore[no-any-return]
+
+
+def sinh(x: Number) -> Number:
+    """The hyperbolic sine, (exp(x) - exp(-x)) / 2.
+
+    The derivative is cosh(x).
+
+    Examples
+    --------
+    >>> sinh(0.0)
+    0.0
+    """
+    return ops.SINH(x)  # type: ignore[no-any-return]
+
+
+def cosh(x: Number) -> Number:
+    """The hyperbolic cosine, (exp(x) + exp(-x)) / 2.
+
+    The derivative is sinh(x).
+
+    Examples
+    --------
+    >>> cosh(0.0)
+    1.0
+    """
+    return ops.COSH(x)  # type: ignore[no-any-return]
+
+
+def tanh(x: Number) -> Number:
+    """The hyperbolic tangent, sinh(x) / cosh(x).
+
+    The derivative is 1 - tanh(x)**2.
+
+    Examples
+    --------
+    >>> tanh(0.5)
+    0.46211715726000973
+    """
+    return ops.TANH(x)  # type: ignore[no-any-return]
+
+
+def asinh(x: Number) -> Number:
+    """The inverse of sinh.
+
+    The derivative is 1 / sqrt(x**2 + 1).
+
+    Examples
+    --------
+    >>> asinh(0.0)
+    0.0
+    """
+    return ops.ASINH(x)  # type: ignore[no-any-return]
+
+
+def acosh(x: Number) -> Number:
+    """The inverse of cosh, for x ≥ 1.
+
+    The derivative is 1 / sqrt(x**2 - 1).
+
+    Raises
+    ------
+    ValueError
+        If x is below 1.
+
+    Examples
+    --------
+    >>> acosh(1.0)
+    0.0
+    """
+    return ops.ACOSH(x)  # type: ignore[no-any-return]
+
+
+def atanh(x: Number) -> Number:
+    """The inverse of tanh, for -1 < x < 1.
+
+    The derivative is 1 / (1 - x**2).
+
+    Raises
+    ------
+    ValueError
+        If x is not inside (-1, 1).
+
+    Examples
+    --------
+    >>> atanh(0.0)
+    0.0
+    """
+    return ops.ATANH(x)  # type: ignore[no-any-return]
+
+
+def erf(x: Number) -> Number:
+    """The error function, 2/√π ∫₀ˣ exp(-t²) dt.
+
+    The derivative is 2/√π exp(-x**2).
+
+    Examples
+    --------
+    >>> erf(0.0)
+    0.0
+    """
+    return ops.ERF(x)  # type: ignore[no-any-return]
+
+
+def sigmoid(x: Number) -> Number:
+    """The logistic function, 1 / (1 + exp(-x)), without overflow.
+
+    The derivative is y (1 - y), where y = sigmoid(x).
+
+    Examples
+    --------
+    >>> sigmoid(-1000.0)
+    0.0
+    """
+    return ops.SIGMOID(x)  # type: ignore[no-any-return]
+
+
+def softplus(x: Number) -> Number:
+    """log(1 + exp(x)), without overflow.
+
+    The derivative is sigmoid(x).
+
+    Examples
+    --------
+    >>> softplus(1000.0)
+    1000.0
+    """
+    return ops.SOFTPLUS(x)  # type: ignore[no-any-return]
+
+
+def relu(x: Number) -> Number:
+    """The rectified linear unit, max(x, 0).
+
+    The derivative is 1 for x > 0, else 0 (also at 0).
+
+    Examples
+    --------
+    >>> relu(-3.0)
+    0.0
+    """
+    return ops.RELU(x)  # type: ignore[no-any-return]
+
+
+def leaky_relu(x: Number) -> Number:
+    """x for x > 0, else 0.01 x.
+
+    The derivative is 1 for x > 0, else 0.01.
+
+    Examples
+    --------
+    >>> leaky_relu(-3.0)
+    -0.03
+    """
+    return ops.LEAKY_RELU(x)  # type: ignore[no-any-return]
+
+
+def elu(x: Number) -> Number:
+    """The exponential linear unit: x for x > 0, else exp(x) - 1.
+
+    The derivative is 1 for x > 0, else exp(x).
+
+    Examples
+    --------
+    >>> elu(2.0)
+    2.0
+    """
+    return ops.ELU(x)  # type: ignore[no-any-return]
+
+
+def silu(x: Number) -> Number:
+    """The sigmoid linear unit (swish), x sigmoid(x).
+
+    The derivative is s (1 + x (1 - s)), where s = sigmoid(x).
+
+    Examples
+    --------
+    >>> silu(0.0)
+    0.0
+    """
+    return ops.SILU(x)  # type: ignore[no-any-return]
+
+
+def gelu(x: Number) -> Number:
+    """The Gaussian error linear unit, x Φ(x), Φ being the normal distribution function.
+
+    The derivative is Φ(x) + x φ(x), φ being the normal density.
+
+    Examples
+    --------
+    >>> gelu(0.0)
+    0.0
+    """
+    return ops.GELU(x)  # type: ignore[no-any-return]
+
+
+@overload
+def atan2(y: float, x: float) -> float: ...
+@overload
+def atan2(y: Value, x: Value | float) -> Value: ...
+@overload
+def atan2(y: float, x: Value) -> Value: ...
+def atan2(y: Any, x: Any) -> Any:
+    """The angle in radians, -π to π, of the point (x, y).
+
+    The derivative: ∂/∂y = x / (x² + y²), ∂/∂x = -y / (x² + y²).
+
+    Examples
+    --------
+    >>> atan2(0.0, 1.0)
+    0.0
+    """
+    return ops.ATAN2(y, x)  # type: ignore[no-any-return]
+
+
+@overload
+def hypot(x: float, y: float) -> float: ...
+@overload
+def hypot(x: Value, y: Value | float) -> Value: ...
+@overload
+def hypot(x: float, y: Value) -> Value: ...
+def hypot(x: Any, y: Any) -> Any:
+    """The length of the vector (x, y), without overflow.
+
+    The derivative: x / hypot and y / hypot.
+
+    Examples
+    --------
+    >>> hypot(3.0, 4.0)
+    5.0
+    """
+    return ops.HYPOT(x, y)  # type: ignore[no-any-return]
+
+
+@overload
+def maximum(x: float, y: float) -> float: ...
+@overload
+def maximum(x: Value, y: Value | float) -> Value: ...
+@overload
+def maximum(x: float, y: Value) -> Value: ...
+def maximum(x: Any, y: Any) -> Any:
+    """The larger of two numbers.
+
+    The derivative: 1 for the larger, 0 for the other; at a tie half each.
+
+    Examples
+    --------
+    >>> maximum(3.0, 4.0)
+    4.0
+    """
+    return ops.MAXIMUM(x, y)  # type: ignore[no-any-return]
+
+
+@overload
+def minimum(x: float, y: float) -> float: ...
+@overload
+def minimum(x: Value, y: Value | float) -> Value: ...
+@overload
+def minimum(x: float, y: Value) -> Value: ...
+def minimum(x: Any, y: Any) -> Any:
+    """The smaller of two numbers.
+
+    The derivative: 1 for the smaller, 0 for the other; at a tie half each.
+
+    Examples
+    --------
+    >>> minimum(3.0, 4.0)
+    3.0
+    """
+    return ops.MINIMUM(x, y)  # type: ignore[no-any-return]
+
+
+def dot(a: Iterable[Value | float], b: Iterable[Value | float], bias: Value | float = 0.0) -> Value | Any:
+    """The weighted sum bias + a₁b₁ + … + aₙbₙ, added left to right, as one node.
+
+    This is a neuron's weighted sum in one step. The derivative towards aᵢ is bᵢ, towards bᵢ it is aᵢ, towards the bias 1.
+
+    Parameters
+    ----------
+    a, b : sequence of Value or float
+        Of the same length.
+    bias : Value or float
+        What the sum starts from.
+
+    Returns
+    -------
+    Value or float
+        A Value, unless every operand is a plain number.
+
+    Raises
+    ------
+    ValueError
+        If `a` and `b` differ in length.
+
+    Examples
+    --------
+    >>> w = [Value(1.0), Value(2.0)]
+    >>> y = dot(w, [3.0, 4.0], bias=0.5)
+    >>> y.data, y.partials
+    (11.5, (3.0, 4.0))
+    """
+    left = tuple(a)
+    right = tuple(b)
+    if len(left) != len(right):
+        raise ValueError(f"dot takes two sequences of the same length, got {len(left)} and {len(right)} numbers")
+    return _of_sequence(ops.DOT, (*left, *right, bias))
+
+
+def total(xs: Iterable[Value | float]) -> Value | Any:
+    """The sum of a sequence, added left to right, as one node. The derivative is 1 for each.
+
+    Examples
+    --------
+    >>> total([1.0, 2.0, 3.0])
+    6.0
+    """
+    return _of_sequence(ops.TOTAL, tuple(xs))
+
+
+def mean(xs: Iterable[Value | float]) -> Value | Any:
+    """The mean of n numbers, added left to right, as one node. The derivative is 1/n for each.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+
+    Examples
+    --------
+    >>> mean([1.0, 2.0, 3.0])
+    2.0
+    """
+    return _of_sequence(ops.MEAN, _not_empty("mean", xs))
+
+
+def logsumexp(xs: Iterable[Value | float]) -> Value | Any:
+    """log(exp(x₁) + … + exp(xₙ)) without overflow, as one node. The derivatives are softmax(xs).
+
+    Raises
+    ------
+    ValueError
+        If there are no numbers.
+
+    Examples
+    --------
+    >>> logsumexp([1000.0, 1000.0])
+    1000.6931471805599
+    """
+    return _of_sequence(ops.LOGSUMEXP, _not_empty("logsumexp", xs))
+
+
+def softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
+    """exp(xᵢ) / (exp(x₁) + … + exp(xₙ)) for each i, without overflow.
+
+    Raises
+    ------
+    ValueError
+        If there are no numbers.
+
+    Examples
+    --------
+    >>> softmax([0.0, 0.0])
+    [0.5, 0.5]
+    """
+    values = _not_empty("softmax", xs)
+    log_total = _of_sequence(ops.LOGSUMEXP, values)
+    return [ops.EXP(x - log_total) for x in values]
+
+
+def _of_sequence(op: Op, operands: tuple[Any, ...]) -> Any:
+    for operand in operands:
+        if isinstance(operand, Value):
+            return record_sequence(op, operands)
+    return op(*operands)
+
+
+def _not_empty(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
+    values = tuple(xs)
+    if not values:
+        raise ValueError(f"{name} takes at least one number, got none")
+    return values
+
+
+def define_op(
+    name: str,
+    forward: Callable[..., float],
+    partials: Callable[..., Any],
+    symbol: str | None = None,
+) -> Callable[..., Any]:
+    """Add an operation of your own: differentiable, drawable and compilable like those of the table.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in messages.
+    forward : callable
+        `forward(*xs) -> float`, on floats.
+    partials : callable
+        `partials(*xs, y)`, y being the result: one local derivative ∂y/∂x for each x, in a sequence (for a single x also
+        by itself). Written with arithmetic and the functions of this package, the rule serves floats, Values (for
+        derivatives of any order) and arrays. Where it raises on floats the derivative is nan.
+    symbol : str, optional
+        How pictures and formulas write it; the name if not given.
+
+    Returns
+    -------
+    callable
+        The operation as a function of Values, floats or arrays.
+
+    Raises
+    ------
+    TypeError
+        If `name` is no str, or `forward` or `partials` cannot be called; on use, if `forward` returns no real number or
+        `partials` not one derivative for each operand.
+
+    Examples
+    --------
+    >>> cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * x**2)
+    >>> x = Value(2.0)
+    >>> cube(x).backward()
+    >>> x.grad
+    12.0
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"define_op takes a name, got {name!r}")
+    for what, rule in (("forward", forward), ("partials", partials)):
+        if not callable(rule):
+            raise TypeError(f"define_op {name!r} takes a function as {what}, got {type(rule).__name__}: {rule!r}")
+    return Op(name, symbol or name, _arity(forward), _Forward(name, forward), _Partials(name, partials))
+
+
+def _arity(function: Callable[..., Any]) -> int:
+    """The number of arguments; 0 if there may be any number."""
+    import inspect
+
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # a function of C that does not tell
+        return 0
+    return 0 if any([p.kind is p.VAR_POSITIONAL for p in parameters]) else len(parameters)
+
+
+@final
+class _Forward:
+    """A user's forward rule, held to returning a float."""
+
+    def __init__(self, name: str, rule: Callable[..., Any]) -> None:
+        self.name: Final = name
+        self.rule: Final = rule
+
+    def __call__(self, *xs: float) -> float:
+        y = self.rule(*xs)
+        if not isinstance(y, (float, int, Real)):
+            raise TypeError(f"the forward rule of {self.name} must return a real number, got {type(y).__name__}: {y!r}")
+        return float(y)
+
+
+@final
+class _Partials:
+    """A user's derivative rule, held to one derivative for each operand, and to never raising on floats."""
+
+    def __init__(self, name: str, rule: Callable[..., Any]) -> None:
+        self.name: Final = name
+        self.rule: Final = rule
+
+    def __call__(self, *operands: Any) -> tuple[Any, ...]:
+        try:
+            result = self.rule(*operands)
+        except (ArithmeticError, ValueError):
+            if not all([isinstance(operand, float) for operand in operands]):
+                raise
+            return (math.nan,) * (len(operands) - 1)
+        partials = tuple(result) if isinstance(result, (tuple, list)) else (result,)
+        if len(partials) != len(operands) - 1:
+            raise TypeError(
+                f"the partials of {self.name} must be one for each of its {len(operands) - 1} operands, got {result!r}"
+            )
+        return tuple([float(partial) if isinstance(partial, Real) else partial for partial in partials])

@@ -1,0 +1,212 @@
+"""Graph: a read-only view of one expression, from its leaves to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from autograd_lite import ops
+from autograd_lite.ops import Op
+from autograd_lite.value import Value
+
+if TYPE_CHECKING:
+    import networkx
+
+
+class Edge(NamedTuple):
+    """One operand of one operation, with the local derivative ∂child/∂parent."""
+
+    parent: Value
+    child: Value
+    partial: float
+
+
+class Graph:
+    """The nodes and edges that a Value was computed from.
+
+    Parameters
+    ----------
+    root : Value
+        The result.
+    names : mapping of str to anything, optional
+        A namespace, such as `globals()`: a Value without a label is called by the variable that holds it.
+
+    Raises
+    ------
+    TypeError
+        If `root` is no Value.
+
+    Examples
+    --------
+    >>> w, x, b = Value(2.0), Value(-2.0), Value(8.0)
+    >>> graph = Graph(w * x + b, names={"w": w, "x": x, "b": b})
+    >>> len(graph), graph.expression()
+    (5, 'w * x + b')
+    >>> [graph.name(leaf) for leaf in graph.leaves]
+    ['w', 'x', 'b']
+    """
+
+    def __init__(self, root: Value, names: Mapping[str, object] | None = None) -> None:
+        if not isinstance(root, Value):
+            raise TypeError(f"a graph starts from a Value, got {type(root).__name__}: {root!r}")
+        self.root: Final = root
+        self.nodes: Final = root.topological_order()
+        self._names: dict[Value, str] = {}
+        for name, value in (names or {}).items():
+            if isinstance(value, Value) and not name.startswith("_"):
+                self._names.setdefault(value, name)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self.nodes)
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self)} nodes, {len(self.leaves)} leaves, root={self.root!r})"
+
+    def name(self, node: Value) -> str:
+        """The label of a node, else its variable's name, else an empty string."""
+        return node.label or self._names.get(node, "")
+
+    @property
+    def leaves(self) -> list[Value]:
+        """The inputs of the graph, in the order of use."""
+        return [node for node in self.nodes if node.is_leaf]
+
+    @property
+    def edges(self) -> list[Edge]:
+        """Every operand of every operation; `x * x` has two edges."""
+        return [
+            Edge(parent, child, partial)
+            for child in self.nodes
+            for parent, partial in zip(child.parents, child.partials, strict=True)
+        ]
+
+    @property
+    def levels(self) -> list[list[Value]]:
+        """The nodes by their distance from the leaves: each level depends on earlier levels only."""
+        depth: dict[Value, int] = {}
+        levels: list[list[Value]] = []
+        for node in self.nodes:
+            depth[node] = 1 + max((depth[parent] for parent in node.parents), default=-1)
+            if depth[node] == len(levels):
+                levels.append([])
+            levels[depth[node]].append(node)
+        return levels
+
+    def expression(self, max_length: int = 10_000) -> str:
+        """The graph as a formula, with no more parentheses than it needs.
+
+        An unlabelled leaf is written as its number. The formula is valid Python, and computes the same floats.
+
+        Raises
+        ------
+        ValueError
+            If it would be longer than `max_length` characters: a shared node is written out at each use.
+
+        Examples
+        --------
+        >>> w, x = Value(2.0, "w"), Value(-2.0, "x")
+        >>> Graph(0.5 * (w * x - (w - 1)) ** 2).expression()
+        '0.5 * (w * x - (w - 1))**2'
+        """
+        text: dict[Value, _Text] = {}
+        for node in self.nodes:
+            if node.op is None:
+                name = self.name(node)
+                text[node] = _Text(name, _ATOM) if name else _number(node.data)
+            else:
+                text[node] = _write(node.op, [text[x] if isinstance(x, Value) else _number(x) for x in node.operands])
+            if len(text[node].text) > max_length:
+                raise ValueError(
+                    f"the formula of this graph of {len(self)} nodes is longer than {max_length} characters;"
+                    " ask for the formula of a part of it, or raise max_length"
+                )
+        return text[self.root].text
+
+    def to_dict(self) -> dict[str, list[dict[str, Any]]]:
+        """The graph as plain lists and dicts, ready for JSON: nodes by number, edges between the numbers."""
+        number = {node: i for i, node in enumerate(self.nodes)}
+        nodes = [
+            {
+                "id": number[node],
+                "label": self.name(node),
+                "op": None if node.op is None else node.op.name,
+                "operands": [{"node": number[x]} if isinstance(x, Value) else {"constant": x} for x in node.operands],
+                "data": node.data,
+                "grad": node.grad,
+            }
+            for node in self.nodes
+        ]
+        edges = [{"parent": number[e.parent], "child": number[e.child], "partial": e.partial} for e in self.edges]
+        return {"nodes": nodes, "edges": edges}
+
+    def to_networkx(self) -> networkx.MultiDiGraph[int]:
+        """The graph as a `networkx.MultiDiGraph`: nodes and attributes as in `to_dict()`, edges from parent to child.
+
+        Raises
+        ------
+        ImportError
+            If networkx is not installed.
+        """
+        try:
+            import networkx
+        except ImportError as error:
+            raise ImportError('to_networkx() needs networkx: pip install "autograd-lite[graph]"') from error
+        graph: networkx.MultiDiGraph[int] = networkx.MultiDiGraph()
+        parts = self.to_dict()
+        for node in parts["nodes"]:
+            graph.add_node(node.pop("id"), **node)
+        for edge in parts["edges"]:
+            graph.add_edge(edge["parent"], edge["child"], partial=edge["partial"])
+        return graph
+
+
+# --- formulas ---------------------------------------------------------------------------------------------------------
+
+_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(1, 6)
+
+# For each operator: how tightly it binds, and how tightly its left and right operands must bind to need no parentheses.
+_BINDING: Final[dict[Op, tuple[int, int, int]]] = {
+    ops.ADD: (_SUM, _SUM, _PRODUCT),
+    ops.SUB: (_SUM, _SUM, _PRODUCT),
+    ops.MUL: (_PRODUCT, _PRODUCT, _SIGN),
+    ops.DIV: (_PRODUCT, _PRODUCT, _SIGN),
+    ops.POW: (_POWER, _ATOM, _SIGN),
+    ops.IEEE_POW: (_POWER, _ATOM, _SIGN),
+}
+
+
+class _Text(NamedTuple):
+    text: str
+    binding: int
+
+    def within(self, binding: int) -> str:
+        return self.text if self.binding >= binding else f"({self.text})"
+
+
+def _number(x: float) -> _Text:
+    text = repr(x).removesuffix(".0")
+    return _Text(text, _SIGN if text.startswith("-") else _ATOM)
+
+
+def _write(op: Op, operands: list[_Text]) -> _Text:
+    if op in _BINDING:
+        binding, left, right = _BINDING[op]
+        space = "" if binding == _POWER else " "
+        a, b = operands
+        return _Text(f"{a.within(left)}{space}{op.symbol}{space}{b.within(right)}", binding)
+    if op is ops.NEG:
+        return _Text(f"-{operands[0].within(_POWER)}", _SIGN)
+    if op is ops.RECIPROCAL:
+        return _Text(f"1 / {operands[0].within(_SIGN)}", _PRODUCT)
+    texts = [operand.text for operand in operands]
+    if op is ops.DOT:
+        n = len(texts) // 2
+        bias = "" if texts[-1] == "0" else f", {texts[-1]}"
+        return _Text(f"dot([{', '.join(texts[:n])}], [{', '.join(texts[n:-1])}]{bias})", _ATOM)
+    inside = ", ".join(texts)
+    if op.arity == 0 and op in (ops.TOTAL, ops.MEAN, ops.LOGSUMEXP):
+        inside = f"[{inside}]"
+    return _Text(f"{op.symbol}({inside})", _ATOM)

@@ -1,0 +1,373 @@
+"""The table of operations: what the engine can compute, and the derivative of each.
+
+One operation is one row: its name, its symbol, its forward rule on floats and its local derivatives. Everything else in
+the package reads this table: `Value` records rows and differentiates by them, `Graph` prints their symbols, `draw` shows
+them, `compile` turns them into array code, and the tests run over them.
+
+A derivative rule is written once. It is given the operands and the result and may use arithmetic and other rows of the
+table, called like functions: given floats it computes floats, given `Value` s it builds the graph of the derivative,
+given NumPy arrays it computes arrays. On floats a rule never raises: an infinite or undefined slope is inf or nan. That
+is why rules divide by `RECIPROCAL` and not by `/` wherever the divisor can be zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final, final
+
+# Three kinds of number flow through a rule (float, Value, array); what holds for one holds for all, which no static type
+# of ours can say without saying it three times.
+Number = Any
+Rule = Callable[..., tuple[Number, ...]]
+
+LEAKY_SLOPE: Final = 0.01
+_SQRT_HALF: Final = math.sqrt(0.5)
+_TWO_OVER_SQRT_PI: Final = 2.0 / math.sqrt(math.pi)
+_ONE_OVER_SQRT_TWO_PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
+
+
+@final
+class Op:
+    """One row of the table.
+
+    A row is also a function of floats, `Value` s or NumPy arrays.
+
+    Parameters
+    ----------
+    name : str
+        What the operation is called: `"tanh"`.
+    symbol : str
+        How formulas and pictures write it: `"*"`, `"tanh"`.
+    arity : int
+        The number of operands; 0 if it takes a sequence of any length.
+    forward : callable
+        `forward(*operands) -> float`, on floats. Raises what Python's own arithmetic raises.
+    partials : callable
+        `partials(*operands, result)`: a tuple, one local derivative ∂result/∂operand for each operand.
+    formula : callable, optional
+        The same function written with other rows. It serves arrays where NumPy has no function of this name.
+    public : bool
+        False for the helpers that only derivative rules use.
+
+    Examples
+    --------
+    >>> from autograd_lite import ops
+    >>> ops.TANH.name, ops.TANH.forward(0.5) == ops.TANH(0.5)
+    ('tanh', True)
+    >>> ops.MUL.partials(3.0, 4.0, 12.0)
+    (4.0, 3.0)
+    """
+
+    __slots__ = ("arity", "formula", "forward", "name", "partials", "public", "symbol")
+
+    def __init__(
+        self,
+        name: str,
+        symbol: str,
+        arity: int,
+        forward: Callable[..., float],
+        partials: Rule,
+        formula: Callable[..., Number] | None = None,
+        public: bool = True,
+    ) -> None:
+        self.name: Final = name
+        self.symbol: Final = symbol
+        self.arity: Final = arity
+        self.forward: Final = forward
+        self.partials: Final = partials
+        self.formula: Final = formula
+        self.public: Final = public
+
+    def __call__(self, *operands: Number) -> Number:
+        """Apply the operation to floats, Values or arrays."""
+        if self.arity and len(operands) != self.arity:
+            raise TypeError(f"{self.name} takes {self.arity} operands, got {len(operands)}")
+        kind: object = None
+        for operand in operands:
+            if isinstance(operand, (float, int)):
+                continue
+            record = getattr(operand, "_record", None)
+            if record is not None:  # a Value: floor 2 knows what to do with it
+                return record(self, operands)
+            kind = operand
+        if kind is None:
+            return float(self.forward(*operands))
+        if hasattr(kind, "__array_ufunc__"):
+            return self._on_arrays(operands)
+        raise TypeError(f"{self.name} takes numbers, Values or NumPy arrays, got {type(kind).__name__}: {kind!r}")
+
+    def _on_arrays(self, operands: tuple[Number, ...]) -> Number:
+        import numpy
+
+        with numpy.errstate(all="ignore"):  # as on floats: a limit is inf or nan, without a word
+            if self.formula is not None:
+                return self.formula(*operands)
+            if TABLE.get(self.name) is self and hasattr(numpy, self.name):
+                function = getattr(numpy, self.name)
+            else:  # erf, or a user's operation: number by number
+                function = numpy.frompyfunc(self.forward, len(operands), 1)
+            result = numpy.asarray(function(*operands), dtype=numpy.result_type(*operands, 0.0))
+            return result[()]  # a scalar for a scalar
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if TABLE.get(self.name) is self:
+            return _row, (self.name,)
+        return Op, (self.name, self.symbol, self.arity, self.forward, self.partials, self.formula, self.public)
+
+    def __copy__(self) -> Op:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Op:
+        return self
+
+
+TABLE: Final[dict[str, Op]] = {}
+
+
+def _row(name: str) -> Op:
+    return TABLE[name]
+
+
+def _add_row(op: Op) -> Op:
+    TABLE[op.name] = op
+    return op
+
+
+def _operator(name: str, symbol: str, forward: Callable[..., float], partials: Rule) -> Op:
+    return _add_row(Op(name, symbol, 2, forward, partials))
+
+
+def _unary(name: str, forward: Callable[..., float], partials: Rule, formula: Any = None) -> Op:
+    return _add_row(Op(name, name, 1, forward, partials, formula))
+
+
+def _binary(name: str, forward: Callable[..., float], partials: Rule) -> Op:
+    return _add_row(Op(name, name, 2, forward, partials))
+
+
+def _of_sequence(name: str, forward: Callable[..., float], partials: Rule, formula: Any) -> Op:
+    return _add_row(Op(name, name, 0, forward, partials, formula))
+
+
+def _helper(
+    name: str, symbol: str, arity: int, forward: Callable[..., float], partials: Rule, formula: Any = None
+) -> Op:
+    return _add_row(Op(name, symbol, arity, forward, partials, formula, public=False))
+
+
+# --- forward rules that Python's math module does not have ------------------------------------------------------------
+
+
+def _power(x: float, exponent: float) -> float:
+    result = x**exponent
+    if isinstance(result, complex):
+        raise ValueError("a negative number to a fractional power is not real")
+    return float(result)
+
+
+def ieee_power(x: float, exponent: float) -> float:
+    """x**exponent, inf or nan where Python raises."""
+    try:
+        return _power(x, exponent)
+    except ValueError:
+        return math.nan
+    except (ZeroDivisionError, OverflowError):
+        # Both have an infinite limit, negative only for an odd power of a negative number (or of -0.0).
+        odd = exponent.is_integer() and exponent % 2.0 == 1.0
+        return math.copysign(math.inf, x) if odd else math.inf
+
+
+def _ieee_log(x: float) -> float:
+    return math.log(x) if x > 0.0 else -math.inf if x == 0.0 else math.nan
+
+
+def _ieee_reciprocal(x: float) -> float:
+    return 1.0 / x if x != 0.0 else math.copysign(math.inf, x)
+
+
+def _sign(x: float) -> float:
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x * 0.0
+
+
+def _sigmoid(x: float) -> float:
+    if x >= 0.0:  # exp of a negative number cannot overflow
+        return 1.0 / (1.0 + math.exp(-x))
+    small = math.exp(x)
+    return small / (1.0 + small)
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def _relu(x: float) -> float:
+    return 0.0 if x <= 0.0 else x
+
+
+def _leaky_relu(x: float) -> float:
+    return x if x > 0.0 else LEAKY_SLOPE * x
+
+
+def _elu(x: float) -> float:
+    return x if x > 0.0 else math.expm1(x)
+
+
+def _silu(x: float) -> float:
+    return x * _sigmoid(x)
+
+
+def _gelu(x: float) -> float:
+    return x * _normal_cdf(x)
+
+
+def _normal_cdf(x: float) -> float:
+    return 0.5 * math.erfc(-_SQRT_HALF * x)  # erfc and not 1 + erf: exact in the left tail too
+
+
+def _total(*xs: float) -> float:
+    total = 0.0
+    for x in xs:
+        total += x
+    return total
+
+
+def _mean(*xs: float) -> float:
+    return _total(*xs) / len(xs)
+
+
+def _dot(*operands: float) -> float:
+    n = len(operands) // 2
+    total = operands[-1]
+    for i in range(n):
+        total += operands[i] * operands[n + i]
+    return total
+
+
+def _logsumexp(*xs: float) -> float:
+    largest = max(xs)
+    if math.isinf(largest):
+        return largest
+    return largest + math.log(_total(*[math.exp(x - largest) for x in xs]))
+
+
+def _array_total(*xs: Number) -> Number:
+    total = xs[0]
+    for x in xs[1:]:
+        total = total + x
+    return total
+
+
+def _array_dot(*operands: Number) -> Number:
+    n = len(operands) // 2
+    return _array_total(operands[-1], *[operands[i] * operands[n + i] for i in range(n)])
+
+
+def _array_logsumexp(*xs: Number) -> Number:
+    largest = xs[0]
+    for x in xs[1:]:
+        largest = MAXIMUM(largest, x)
+    return largest + LOG(_array_total(*[EXP(x - largest) for x in xs]))
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+# fmt: off
+# Arithmetic. `x` and `y` are the operands, `z` the result.
+ADD: Final[Op] = _operator("add", "+", lambda x, y: x + y, lambda x, y, z: (1.0, 1.0))
+SUB: Final[Op] = _operator("sub", "-", lambda x, y: x - y, lambda x, y, z: (1.0, -1.0))
+MUL: Final[Op] = _operator("mul", "*", lambda x, y: x * y, lambda x, y, z: (y, x))
+DIV: Final[Op] = _operator("div", "/", lambda x, y: x / y, lambda x, y, z: (RECIPROCAL(y), -z * RECIPROCAL(y)))
+POW: Final[Op] = _operator("pow", "**", _power, lambda x, y, z: _power_partials(x, y))
+NEG: Final[Op] = _add_row(Op("neg", "-", 1, lambda x: -x, lambda x, z: (-1.0,)))
+ABS: Final[Op] = _unary("abs", abs, lambda x, y: (SIGN(x),))
+
+# Functions of one number: `y` is the result.
+EXP: Final[Op] = _unary("exp",   math.exp,   lambda x, y: (y,))
+EXPM1: Final[Op] = _unary("expm1", math.expm1, lambda x, y: (EXP(x),))
+LOG: Final[Op] = _unary("log",   math.log,   lambda x, y: (RECIPROCAL(x),))
+LOG1P: Final[Op] = _unary("log1p", math.log1p, lambda x, y: (RECIPROCAL(1.0 + x),))
+SQRT: Final[Op] = _unary("sqrt",  math.sqrt,  lambda x, y: (0.5 * RECIPROCAL(y),))
+SIN: Final[Op] = _unary("sin",   math.sin,   lambda x, y: (COS(x),))
+COS: Final[Op] = _unary("cos",   math.cos,   lambda x, y: (-SIN(x),))
+TAN: Final[Op] = _unary("tan",   math.tan,   lambda x, y: (1.0 + y * y,))
+ASIN: Final[Op] = _unary("asin",  math.asin,  lambda x, y: (RECIPROCAL(SQRT((1.0 - x) * (1.0 + x))),))
+ACOS: Final[Op] = _unary("acos",  math.acos,  lambda x, y: (-RECIPROCAL(SQRT((1.0 - x) * (1.0 + x))),))
+ATAN: Final[Op] = _unary("atan",  math.atan,  lambda x, y: (RECIPROCAL(1.0 + x * x),))
+SINH: Final[Op] = _unary("sinh",  math.sinh,  lambda x, y: (COSH(x),))
+COSH: Final[Op] = _unary("cosh",  math.cosh,  lambda x, y: (SINH(x),))
+TANH: Final[Op] = _unary("tanh",  math.tanh,  lambda x, y: (1.0 - y * y,))
+ASINH: Final[Op] = _unary("asinh", math.asinh, lambda x, y: (RECIPROCAL(HYPOT(x, 1.0)),))
+ACOSH: Final[Op] = _unary("acosh", math.acosh, lambda x, y: (RECIPROCAL(SQRT(x - 1.0) * SQRT(x + 1.0)),))
+ATANH: Final[Op] = _unary("atanh", math.atanh, lambda x, y: (RECIPROCAL((1.0 - x) * (1.0 + x)),))
+ERF: Final[Op] = _unary("erf",   math.erf,   lambda x, y: (_TWO_OVER_SQRT_PI * EXP(-x * x),))
+
+SIGMOID: Final[Op] = _unary("sigmoid",    _sigmoid,    lambda x, y: (y * (1.0 - y),),
+                    formula=lambda x: 0.5 + 0.5 * TANH(0.5 * x))
+SOFTPLUS: Final[Op] = _unary("softplus",   _softplus,   lambda x, y: (SIGMOID(x),),
+                    formula=lambda x: MAXIMUM(x, 0.0) + LOG1P(EXP(-ABS(x))))
+RELU: Final[Op] = _unary("relu",       _relu,       lambda x, y: (GREATER(x, 0.0),),
+                    formula=lambda x: MAXIMUM(x, 0.0))
+LEAKY_RELU: Final[Op] = _unary("leaky_relu", _leaky_relu, lambda x, y: (WHERE(GREATER(x, 0.0), 1.0, LEAKY_SLOPE),),
+                    formula=lambda x: WHERE(GREATER(x, 0.0), x, LEAKY_SLOPE * x))
+ELU: Final[Op] = _unary("elu",        _elu,        lambda x, y: (EXP(MINIMUM(x, 0.0)),),
+                    formula=lambda x: WHERE(GREATER(x, 0.0), x, EXPM1(MINIMUM(x, 0.0))))
+SILU: Final[Op] = _unary("silu",       _silu,       lambda x, y: _silu_partials(x),
+                    formula=lambda x: x * SIGMOID(x))
+GELU: Final[Op] = _unary("gelu",       _gelu,       lambda x, y: (NORMAL_CDF(x) + x * NORMAL_PDF(x),),
+                    formula=lambda x: x * NORMAL_CDF(x))
+
+# Functions of two numbers: `z` is the result. Where max and min tie, each operand takes half.
+ATAN2: Final[Op] = _binary("atan2",   math.atan2, lambda y, x, z: _atan2_partials(y, x))
+HYPOT: Final[Op] = _binary("hypot",   math.hypot, lambda x, y, z: (x * RECIPROCAL(z), y * RECIPROCAL(z)))
+MAXIMUM: Final[Op] = _binary("maximum", max, lambda x, y, z: (GREATER(x, y) + 0.5 * EQUAL(x, y), GREATER(y, x) + 0.5 * EQUAL(x, y)))
+MINIMUM: Final[Op] = _binary("minimum", min, lambda x, y, z: (GREATER(y, x) + 0.5 * EQUAL(x, y), GREATER(x, y) + 0.5 * EQUAL(x, y)))
+
+# Functions of a sequence: each rule is given all operands, then the result. `dot` takes a1 … an, b1 … bn, bias.
+TOTAL: Final[Op] = _of_sequence("total",     _total,     lambda *xs: (1.0,) * (len(xs) - 1), _array_total)
+MEAN: Final[Op] = _of_sequence("mean",      _mean,      lambda *xs: (1.0 / (len(xs) - 1),) * (len(xs) - 1),
+                         lambda *xs: _array_total(*xs) / len(xs))
+DOT: Final[Op] = _of_sequence("dot",       _dot,       lambda *xs: (*xs[len(xs) // 2 - 1 : -2], *xs[: len(xs) // 2 - 1], 1.0),
+                         _array_dot)
+LOGSUMEXP: Final[Op] = _of_sequence("logsumexp", _logsumexp, lambda *xs: tuple([EXP(x - xs[-1]) for x in xs[:-1]]), _array_logsumexp)
+
+# Helpers of the rules. None of them raises on floats, so no derivative does, of any order.
+RECIPROCAL: Final[Op] = _helper("reciprocal", "1/",   1, _ieee_reciprocal, lambda x, y: (-y * y,))
+IEEE_POW: Final[Op] = _helper("ieee_pow",   "**",   2, ieee_power,      lambda x, y, z: _power_partials(x, y),
+                     formula=lambda x, y: x**y)
+IEEE_LOG: Final[Op] = _helper("ieee_log",   "log",  1, _ieee_log,        lambda x, y: (RECIPROCAL(x),), formula=lambda x: LOG(x))
+SIGN: Final[Op] = _helper("sign",       "sign", 1, _sign,            lambda x, y: (0.0,))
+GREATER: Final[Op] = _helper("greater",    ">",    2, lambda x, y: 1.0 if x > y else 0.0,  lambda x, y, z: (0.0, 0.0))
+EQUAL: Final[Op] = _helper("equal",      "==",   2, lambda x, y: 1.0 if x == y else 0.0, lambda x, y, z: (0.0, 0.0))
+WHERE: Final[Op] = _helper("where",     "where", 3, lambda c, x, y: x if c else y,
+                     lambda c, x, y, z: (0.0, WHERE(c, 1.0, 0.0), WHERE(c, 0.0, 1.0)))
+NORMAL_CDF: Final[Op] = _helper("normal_cdf", "Φ",    1, _normal_cdf,      lambda x, y: (NORMAL_PDF(x),),
+                     formula=lambda x: 0.5 * ERFC(-_SQRT_HALF * x))
+NORMAL_PDF: Final[Op] = _helper("normal_pdf", "φ",    1, lambda x: _ONE_OVER_SQRT_TWO_PI * math.exp(-0.5 * x * x), lambda x, y: (-x * y,),
+                     formula=lambda x: _ONE_OVER_SQRT_TWO_PI * EXP(-0.5 * x * x))
+ERFC: Final[Op] = _helper("erfc",       "erfc", 1, math.erfc,        lambda x, y: (-_TWO_OVER_SQRT_PI * EXP(-x * x),))
+# fmt: on
+
+
+# --- derivative rules too long for their row --------------------------------------------------------------------------
+
+
+def _power_partials(x: Number, y: Number) -> tuple[Number, ...]:
+    # ∂/∂x = y·x^(y-1), which is 0 for y = 0 even where x^(y-1) is infinite.
+    by_base = WHERE(EQUAL(y, 0.0), 0.0, y * IEEE_POW(x, y - 1.0))
+    # ∂/∂y = x^y·log x, whose limit at x = 0, y > 0 is 0.
+    vanishes = EQUAL(x, 0.0) * GREATER(y, 0.0)
+    return by_base, WHERE(vanishes, 0.0, IEEE_POW(x, y) * IEEE_LOG(x))
+
+
+def _silu_partials(x: Number) -> tuple[Number, ...]:
+    s = SIGMOID(x)
+    return (s * (1.0 + x * (1.0 - s)),)
+
+
+def _atan2_partials(y: Number, x: Number) -> tuple[Number, ...]:
+    # (x, -y) / (x² + y²), by way of hypot, which neither overflows nor underflows.
+    scale = RECIPROCAL(HYPOT(x, y))
+    return x * scale * scale, -(y * scale * scale)

@@ -1,0 +1,933 @@
+"""Value: one node of a computation graph, its arithmetic, and the passes over the graph.
+
+A `Value` is a float that remembers how it was made: the operation (a row of `ops.TABLE`), the parents, and the local
+derivative towards each parent. With that, the chain rule is one multiply-add for each edge, and `backward()` is a loop
+of them from the result back to the leaves.
+
+Two things keep it fast and safe at any size. A node holds its parents and never its children, so a graph has no
+reference cycles and is released as soon as it is dropped. And no pass recurses: each walks the graph with a list.
+
+This file is typed Python that mypyc compiles to a native extension; it runs unchanged, only slower, as plain Python.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from numbers import Complex, Number, Real
+from types import TracebackType
+from typing import Any, Final, final
+
+from autograd_lite import ops
+from autograd_lite._native import i64, mypyc_attr
+from autograd_lite.ops import ADD, DIV, DOT, MUL, NEG, POW, SUB, Op, ieee_power
+
+
+@final
+class _Engine:
+    """What all graphs of the process share."""
+
+    __slots__ = ("lock", "next_mark", "quiet_threads")
+
+    def __init__(self) -> None:
+        # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
+        self.lock: Final = threading.RLock()
+        # A pass counts with marks on the nodes, from a base that no earlier pass has reached.
+        self.next_mark: i64 = 1
+        # The threads that are inside no_grad(), with the depth of nesting.
+        self.quiet_threads: Final[dict[int, int]] = {}
+
+
+_engine: Final = _Engine()
+
+
+@final
+class no_grad:
+    """A context in which operations of the current thread record nothing: their results are leaves.
+
+    Examples
+    --------
+    >>> w = Value(2.0)
+    >>> with no_grad():
+    ...     y = w * w
+    >>> y.is_leaf
+    True
+    """
+
+    def __enter__(self) -> None:
+        thread = threading.get_ident()
+        _engine.quiet_threads[thread] = _engine.quiet_threads.get(thread, 0) + 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        thread = threading.get_ident()
+        depth = _engine.quiet_threads[thread] - 1
+        if depth:
+            _engine.quiet_threads[thread] = depth
+        else:
+            del _engine.quiet_threads[thread]
+
+
+@final
+@mypyc_attr(acyclic=True)
+class _Extra:
+    """What only some nodes have, kept apart so that the others stay small."""
+
+    __slots__ = ("label", "operands", "order", "partials")
+
+    def __init__(self) -> None:
+        self.label: str = ""
+        # An operation of a sequence, or of more than two numbers, keeps its operands here (Values and constants) and
+        # their partials; those of `dot` are the data of the other factors and are not stored.
+        self.operands: tuple[object, ...] | None = None
+        self.partials: tuple[float, ...] | None = None
+        # The operations to replay, once forward() has been called: without the node itself, which would be a cycle.
+        self.order: list[Value] | None = None
+
+
+@final
+@mypyc_attr(acyclic=True)
+class Value:
+    """A float that remembers how it was made.
+
+    Parameters
+    ----------
+    data : real number
+        An int, bool, float, NumPy scalar or 0-d array, `Fraction` or `Decimal`; kept as a float.
+    label : str, optional
+        A name for pictures and messages.
+
+    Raises
+    ------
+    TypeError
+        If `data` is anything else.
+
+    Examples
+    --------
+    >>> w, x, b, y = Value(2.0, "w"), Value(-2.0, "x"), Value(8.0, "b"), Value(2.0, "y")
+    >>> J = 0.5 * (w * x + b - y) ** 2
+    >>> J.data
+    2.0
+    >>> J.backward()
+    >>> w.grad, b.grad
+    (-4.0, 2.0)
+    """
+
+    __slots__ = ("_data", "_extra", "_grad", "_left", "_mark", "_op", "_partial_left", "_partial_right", "_right")
+
+    def __init__(self, data: object, label: str = "") -> None:
+        self._data: float = data if type(data) is float else _as_float(data, "Value")
+        self._grad: float = 0.0
+        self._op: Op | None = None
+        # One or two operands have a slot each. A slot without a parent belongs to a constant, which stands in the
+        # place of its partial. A leaf has no partials; a pass keeps there the gradient that the leaf held before it.
+        self._left: Value | None = None
+        self._right: Value | None = None
+        self._partial_left: float = 0.0
+        self._partial_right: float = 0.0
+        self._extra: _Extra | None = None
+        self._mark: i64 = 0
+        if label:
+            self.label = label
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("Value cannot be subclassed (it is a native class): add an operation with define_op")
+
+    # --- reading and writing ------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> float:
+        """The number itself. After changing a leaf's, call `forward()` on the result."""
+        return self._data
+
+    @data.setter
+    def data(self, data: object) -> None:
+        self._data = _as_float(data, f"the data of {self!r}")
+
+    @property
+    def grad(self) -> float:
+        """The derivative of the last differentiated result with respect to this node; leaves accumulate it."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: object) -> None:
+        self._grad = _as_float(grad, f"the grad of {self!r}")
+
+    @property
+    def label(self) -> str:
+        """A name for pictures and messages; empty if there is none."""
+        return "" if self._extra is None else self._extra.label
+
+    @label.setter
+    def label(self, label: object) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"a label is a str, got {type(label).__name__}: {label!r}")
+        self._with_extra().label = label
+
+    @property
+    def op(self) -> Op | None:
+        """The row of the operations table that made this node; None on a leaf."""
+        return self._op
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this node is an input of the graph: made from a number, not by an operation."""
+        return self._op is None
+
+    @property
+    def operands(self) -> tuple[Value | float, ...]:
+        """What the operation was applied to: parents as `Value` s, constants as floats."""
+        operands, _ = self._edges()
+        return operands
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The operands that are `Value` s, in order; the same one twice in `x * x`."""
+        return tuple([operand for operand in self.operands if isinstance(operand, Value)])
+
+    @property
+    def partials(self) -> tuple[float, ...]:
+        """The local derivatives ∂self/∂parent, in the order of `parents`."""
+        operands, partials = self._edges()
+        return tuple([partial for operand, partial in zip(operands, partials) if isinstance(operand, Value)])
+
+    def _edges(self) -> tuple[tuple[Value | float, ...], tuple[float, ...]]:
+        """Operands and partials side by side, whichever way this node stores them."""
+        op = self._op
+        if op is None:
+            return (), ()
+        extra = self._extra
+        if extra is not None and extra.operands is not None:
+            operands: Any = extra.operands
+            if extra.partials is None:
+                return operands, op.partials(*[_number(x) for x in operands], self._data)
+            return operands, extra.partials
+        left: Value | float = self._partial_left if self._left is None else self._left
+        if op.arity == 1:
+            return (left,), (self._partial_left,)
+        right: Value | float = self._partial_right if self._right is None else self._right
+        return (left, right), (self._partial_left, self._partial_right)
+
+    def _with_extra(self) -> _Extra:
+        extra = self._extra
+        if extra is None:
+            extra = _Extra()
+            self._extra = extra
+        return extra
+
+    # --- behaving like a float ----------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    def __float__(self) -> float:
+        return self._data
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    def __round__(self, digits: int | None = None) -> int | float:
+        return round(self._data, digits)
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __lt__(self, other: object) -> bool:
+        if isinstance(other, Value):
+            return self._data < other._data
+        if isinstance(other, (float, int, Number)):
+            return bool(self._data < other)  # type: ignore[operator]
+        return NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        if isinstance(other, Value):
+            return self._data <= other._data
+        if isinstance(other, (float, int, Number)):
+            return bool(self._data <= other)  # type: ignore[operator]
+        return NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        if isinstance(other, Value):
+            return self._data > other._data
+        if isinstance(other, (float, int, Number)):
+            return bool(self._data > other)  # type: ignore[operator]
+        return NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        if isinstance(other, Value):
+            return self._data >= other._data
+        if isinstance(other, (float, int, Number)):
+            return bool(self._data >= other)  # type: ignore[operator]
+        return NotImplemented
+
+    # --- arithmetic ---------------------------------------------------------------------------------------------------
+    # The rows of the table for + - * / and negation, written out for speed; a test holds the two equal. `Any` is what a
+    # stranger's class answers (an array of Values, say) when we leave the operation to it.
+
+    def __add__(self, other: object) -> Value | Any:
+        if isinstance(other, Value):
+            return _node(ADD, self._data + other._data, self, 1.0, other, 1.0)
+        if type(other) is float:
+            return _node(ADD, self._data + other, self, 1.0, None, other)
+        return _operate(ADD, self, other)
+
+    def __radd__(self, other: object) -> Value | Any:
+        if type(other) is float:
+            return _node(ADD, other + self._data, None, other, self, 1.0)
+        return _operate(ADD, other, self)
+
+    def __sub__(self, other: object) -> Value | Any:
+        if isinstance(other, Value):
+            return _node(SUB, self._data - other._data, self, 1.0, other, -1.0)
+        if type(other) is float:
+            return _node(SUB, self._data - other, self, 1.0, None, other)
+        return _operate(SUB, self, other)
+
+    def __rsub__(self, other: object) -> Value | Any:
+        if type(other) is float:
+            return _node(SUB, other - self._data, None, other, self, -1.0)
+        return _operate(SUB, other, self)
+
+    def __mul__(self, other: object) -> Value | Any:
+        if isinstance(other, Value):
+            return _node(MUL, self._data * other._data, self, other._data, other, self._data)
+        if type(other) is float:
+            return _node(MUL, self._data * other, self, other, None, other)
+        return _operate(MUL, self, other)
+
+    def __rmul__(self, other: object) -> Value | Any:
+        if type(other) is float:
+            return _node(MUL, other * self._data, None, other, self, other)
+        return _operate(MUL, other, self)
+
+    def __truediv__(self, other: object) -> Value | Any:
+        return _operate(DIV, self, other)
+
+    def __rtruediv__(self, other: object) -> Value | Any:
+        return _operate(DIV, other, self)
+
+    def __pow__(self, other: object) -> Value | Any:
+        return _operate(POW, self, other)
+
+    def __rpow__(self, other: object) -> Value | Any:
+        return _operate(POW, other, self)
+
+    def __neg__(self) -> Value:
+        return _node(NEG, -self._data, self, -1.0, None, 0.0)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _apply(ops.ABS, self, 0.0, None, 0.0)
+
+    # --- passes over the graph ----------------------------------------------------------------------------------------
+
+    def backward(self, gradient: float = 1.0) -> None:
+        """Compute ∂self/∂node for every node of the graph, right to left.
+
+        Leaves accumulate: what they held before is added to the result, so that a second call doubles it. Inner nodes
+        hold the derivative of this pass alone.
+
+        Parameters
+        ----------
+        gradient : float
+            What to start from: the derivative of some outer quantity with respect to this node.
+
+        Examples
+        --------
+        >>> x = Value(3.0)
+        >>> (x * x).backward()
+        >>> x.grad
+        6.0
+        """
+        seed = _as_float(gradient, "the gradient given to backward()")
+        with _engine.lock:
+            ancestors = self._ancestors()
+            for node in ancestors:
+                if node._op is None:
+                    node._partial_left = node._grad
+            self._partial_left = self._grad if self._op is None else self._partial_left
+            try:
+                for node in ancestors:
+                    node._grad = 0.0
+                self._grad = seed
+                _send_gradient(self)
+                for node in reversed(ancestors):
+                    _send_gradient(node)
+            except BaseException:  # an interrupt: no gradient is lost
+                for node in ancestors:
+                    if node._op is None:
+                        node._grad = node._partial_left
+                raise
+            for node in ancestors:
+                if node._op is None:
+                    node._grad += node._partial_left
+            if self._op is None:
+                self._grad += self._partial_left
+
+    def forward(self) -> float:
+        """Compute the graph again, left to right, from the data that its leaves have now.
+
+        Returns
+        -------
+        float
+            The new data of this node.
+
+        Raises
+        ------
+        ValueError, ZeroDivisionError, OverflowError
+            As the operations do. Mend the leaf and call again.
+
+        Examples
+        --------
+        >>> w = Value(2.0)
+        >>> J = w**2
+        >>> w.data = 3.0
+        >>> J.forward()
+        9.0
+        """
+        with _engine.lock:
+            extra = self._with_extra()
+            if extra.order is None:
+                extra.order = self._ancestors()
+            for node in extra.order:
+                if node._op is not None:
+                    _evaluate(node, node._op)
+            if self._op is not None:
+                _evaluate(self, self._op)
+        return self._data
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every node of the graph to zero."""
+        with _engine.lock:
+            for node in self._ancestors():
+                node._grad = 0.0
+            self._grad = 0.0
+
+    def detach(self) -> Value:
+        """Return a leaf with the same data, outside the graph."""
+        return Value(self._data)
+
+    def topological_order(self) -> list[Value]:
+        """Return all nodes of the graph, each after its parents; this one is the last."""
+        return [*self._ancestors(), self]
+
+    def _ancestors(self) -> list[Value]:
+        """All nodes that this one was computed from, each after its parents (Kahn's algorithm)."""
+        if self._op is None:
+            return []
+        extra = self._extra
+        if extra is not None and extra.order is not None:
+            return extra.order
+        with _engine.lock:
+            # First count for each node the operands it is. Its mark is the count above a base that no earlier pass
+            # has reached, so marks need no clearing and an interrupted pass does no harm.
+            base = _engine.next_mark
+            bound = base
+            found: list[Value] = [self]
+            self._mark = base
+            try:
+                for node in found:
+                    bound += 2
+                    left = node._left
+                    if left is not None:
+                        if left._mark <= base:
+                            left._mark = base
+                            found.append(left)
+                        left._mark += 1
+                    right = node._right
+                    if right is not None:
+                        if right._mark <= base:
+                            right._mark = base
+                            found.append(right)
+                        right._mark += 1
+                    extra = node._extra
+                    if extra is not None and extra.operands is not None:
+                        bound += len(extra.operands)
+                        for operand in extra.operands:
+                            if isinstance(operand, Value):
+                                if operand._mark <= base:
+                                    operand._mark = base
+                                    found.append(operand)
+                                operand._mark += 1
+            finally:
+                _engine.next_mark = bound
+            # Then take each node once all its uses are taken: that is right to left.
+            order: list[Value] = []
+            ready: list[Value] = [self]
+            while ready:
+                node = ready.pop()
+                order.append(node)
+                left = node._left
+                if left is not None:
+                    left._mark -= 1
+                    if left._mark == base:
+                        ready.append(left)
+                right = node._right
+                if right is not None:
+                    right._mark -= 1
+                    if right._mark == base:
+                        ready.append(right)
+                extra = node._extra
+                if extra is not None and extra.operands is not None:
+                    for operand in extra.operands:
+                        if isinstance(operand, Value):
+                            operand._mark -= 1
+                            if operand._mark == base:
+                                ready.append(operand)
+            order.reverse()
+            order.pop()
+            return order
+
+    # --- copies -------------------------------------------------------------------------------------------------------
+
+    def __copy__(self) -> Value:
+        return _restore(None, *self._state())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in self.topological_order():
+            if id(node) not in memo:
+                op, data, grad, label, operands, partials = node._state()
+                copies = tuple([memo[id(x)] if isinstance(x, Value) else x for x in operands])
+                memo[id(node)] = _restore(None, op, data, grad, label, copies, partials)
+        copy: Value = memo[id(self)]
+        return copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickler recurses into what a node refers to. So the ancestors come first, oldest first: each then refers
+        # only to nodes that the pickler has seen, at any depth of the graph.
+        flat: set[int] = getattr(_pickling, "nodes", set())
+        ancestors = None if id(self) in flat or self._op is None else _Ancestors(self._ancestors())
+        return _restore, (ancestors, *self._state())
+
+    def _state(self) -> tuple[Op | None, float, float, str, tuple[Value | float, ...], tuple[float, ...]]:
+        operands, partials = self._edges()
+        return self._op, self._data, self._grad, self.label, operands, partials
+
+    # --- the functions of one or two numbers, as methods --------------------------------------------------------------
+
+    def exp(self) -> Value:
+        """The exponential, e to the power of self."""
+        return _apply(ops.EXP, self, 0.0, None, 0.0)
+
+    def expm1(self) -> Value:
+        """exp(self) - 1, exact near 0."""
+        return _apply(ops.EXPM1, self, 0.0, None, 0.0)
+
+    def log(self) -> Value:
+        """The natural logarithm."""
+        return _apply(ops.LOG, self, 0.0, None, 0.0)
+
+    def log1p(self) -> Value:
+        """log(1 + self), exact near 0."""
+        return _apply(ops.LOG1P, self, 0.0, None, 0.0)
+
+    def sqrt(self) -> Value:
+        """The square root."""
+        return _apply(ops.SQRT, self, 0.0, None, 0.0)
+
+    def sin(self) -> Value:
+        """The sine (self in radians)."""
+        return _apply(ops.SIN, self, 0.0, None, 0.0)
+
+    def cos(self) -> Value:
+        """The cosine (self in radians)."""
+        return _apply(ops.COS, self, 0.0, None, 0.0)
+
+    def tan(self) -> Value:
+        """The tangent (self in radians)."""
+        return _apply(ops.TAN, self, 0.0, None, 0.0)
+
+    def asin(self) -> Value:
+        """The inverse sine, in radians."""
+        return _apply(ops.ASIN, self, 0.0, None, 0.0)
+
+    def acos(self) -> Value:
+        """The inverse cosine, in radians."""
+        return _apply(ops.ACOS, self, 0.0, None, 0.0)
+
+    def atan(self) -> Value:
+        """The inverse tangent, in radians."""
+        return _apply(ops.ATAN, self, 0.0, None, 0.0)
+
+    def sinh(self) -> Value:
+        """The hyperbolic sine."""
+        return _apply(ops.SINH, self, 0.0, None, 0.0)
+
+    def cosh(self) -> Value:
+        """The hyperbolic cosine."""
+        return _apply(ops.COSH, self, 0.0, None, 0.0)
+
+    def tanh(self) -> Value:
+        """The hyperbolic tangent."""
+        return _apply(ops.TANH, self, 0.0, None, 0.0)
+
+    def asinh(self) -> Value:
+        """The inverse hyperbolic sine."""
+        return _apply(ops.ASINH, self, 0.0, None, 0.0)
+
+    def acosh(self) -> Value:
+        """The inverse hyperbolic cosine."""
+        return _apply(ops.ACOSH, self, 0.0, None, 0.0)
+
+    def atanh(self) -> Value:
+        """The inverse hyperbolic tangent."""
+        return _apply(ops.ATANH, self, 0.0, None, 0.0)
+
+    def erf(self) -> Value:
+        """The error function."""
+        return _apply(ops.ERF, self, 0.0, None, 0.0)
+
+    def sigmoid(self) -> Value:
+        """1 / (1 + exp(-self)), stable for large numbers."""
+        return _apply(ops.SIGMOID, self, 0.0, None, 0.0)
+
+    def softplus(self) -> Value:
+        """log(1 + exp(self)), stable for large numbers."""
+        return _apply(ops.SOFTPLUS, self, 0.0, None, 0.0)
+
+    def relu(self) -> Value:
+        """max(self, 0), with slope 0 at 0."""
+        return _apply(ops.RELU, self, 0.0, None, 0.0)
+
+    def leaky_relu(self) -> Value:
+        """The number itself where positive, else 0.01 * self."""
+        return _apply(ops.LEAKY_RELU, self, 0.0, None, 0.0)
+
+    def elu(self) -> Value:
+        """The number itself where positive, else exp(self) - 1."""
+        return _apply(ops.ELU, self, 0.0, None, 0.0)
+
+    def silu(self) -> Value:
+        """The sigmoid linear unit, self * sigmoid(self)."""
+        return _apply(ops.SILU, self, 0.0, None, 0.0)
+
+    def gelu(self) -> Value:
+        """The Gaussian error linear unit, self times the normal distribution function of self."""
+        return _apply(ops.GELU, self, 0.0, None, 0.0)
+
+    def atan2(self, other: Value | float) -> Value:
+        """The angle of the point (other, self), in radians."""
+        return _apply_binary(ops.ATAN2, self, other)
+
+    def hypot(self, other: Value | float) -> Value:
+        """sqrt(self**2 + other**2), without overflow."""
+        return _apply_binary(ops.HYPOT, self, other)
+
+    def maximum(self, other: Value | float) -> Value:
+        """The larger of the two; at a tie each takes half of the gradient."""
+        return _apply_binary(ops.MAXIMUM, self, other)
+
+    def minimum(self, other: Value | float) -> Value:
+        """The smaller of the two; at a tie each takes half of the gradient."""
+        return _apply_binary(ops.MINIMUM, self, other)
+
+    def __getattr__(self, name: str) -> Any:
+        # NumPy applies a function to an array of objects by calling the method of its name, and some names are its own.
+        if name.startswith("arc"):
+            return getattr(self, "a" + name[3:])
+        raise AttributeError(f"a Value has no attribute {name!r}")
+
+    def _record(self, op: Op, operands: tuple[object, ...]) -> Value:
+        """Apply any row to any operands; `Op.__call__` comes here when one of them is a Value."""
+        if op.arity == 1:
+            return _apply(op, self, 0.0, None, 0.0)
+        if op.arity == 2:
+            return _apply_binary(op, operands[0], operands[1])
+        return record_sequence(op, operands)
+
+
+def _as_float(number: object, what: str) -> float:
+    """Return a real number as a float; `what` says in the error what it was meant for."""
+    if isinstance(number, float):
+        return float(number)
+    if isinstance(number, (int, Real)) or (isinstance(number, Number) and not isinstance(number, Complex)):
+        return float(number)  # type: ignore[arg-type]  # a Decimal is a Number, but no Real
+    if getattr(number, "ndim", None) == 0 and getattr(number, "dtype", _NO_DTYPE).kind in "biuf":  # NumPy
+        return float(number)  # type: ignore[arg-type]
+    kind = type(number).__name__
+    if isinstance(number, Value):
+        hint = "use it as it is, or detach() it for a leaf with the same data"
+    elif isinstance(number, str):
+        hint = "convert it with float(...) first"
+    elif isinstance(number, complex):
+        hint = "take its .real or .imag part"
+    elif hasattr(number, "__len__"):
+        hint = "make one Value for each element"
+    else:
+        hint = "give an int, a float or another real number"
+    shown = repr(number)
+    raise TypeError(f"{what} takes a real number, got {kind} {shown if len(shown) < 80 else '...'}: {hint}")
+
+
+class _NoDtype:
+    kind: str = "?"
+
+
+_NO_DTYPE: Final = _NoDtype()
+
+
+# --- making nodes -----------------------------------------------------------------------------------------------------
+
+
+def _is_quiet() -> bool:
+    return threading.get_ident() in _engine.quiet_threads
+
+
+def _node(
+    op: Op, data: float, left: Value | None, partial_left: float, right: Value | None, partial_right: float
+) -> Value:
+    """Make the node of an operation whose result and partials are known already."""
+    node = Value(data)
+    if _engine.quiet_threads and _is_quiet():
+        return node
+    node._op = op
+    node._left = left
+    node._right = right
+    node._partial_left = partial_left
+    node._partial_right = partial_right
+    return node
+
+
+def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None, right_constant: float) -> Value:
+    """Make the node of a row with one or two operands; a constant counts where there is no parent."""
+    node = Value(0.0)
+    node._op = op
+    node._left = left
+    node._right = right
+    node._partial_left = left_constant
+    node._partial_right = right_constant
+    _evaluate(node, op)
+    if _engine.quiet_threads and _is_quiet():
+        return Value(node._data)
+    return node
+
+
+def _operate(op: Op, left: object, right: object) -> Any:
+    """Apply an operator of Python; where an operand is neither a Value nor a number, leave it to that operand."""
+    if _is_operand(left) and _is_operand(right):
+        return _apply_binary(op, left, right)
+    return NotImplemented
+
+
+def _is_operand(x: object) -> bool:
+    return isinstance(x, Value) or isinstance(x, float) or isinstance(x, int) or isinstance(x, Real)
+
+
+def _apply_binary(op: Op, left: object, right: object) -> Value:
+    parent_left: Value | None = None
+    parent_right: Value | None = None
+    constant_left = 0.0
+    constant_right = 0.0
+    if isinstance(left, Value):
+        parent_left = left
+    else:
+        constant_left = _as_float(left, op.name)
+    if isinstance(right, Value):
+        parent_right = right
+    else:
+        constant_right = _as_float(right, op.name)
+    return _apply(op, parent_left, constant_left, parent_right, constant_right)
+
+
+def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
+    """Make the node of a row that takes a sequence, or more than two operands."""
+    for operand in operands:
+        if type(operand) is not float and not isinstance(operand, Value):
+            operands = tuple([x if isinstance(x, Value) else _as_float(x, op.name) for x in operands])
+            break
+    node = Value(0.0)
+    node._op = op
+    node._with_extra().operands = operands
+    _evaluate(node, op)
+    if _engine.quiet_threads and _is_quiet():
+        return Value(node._data)
+    return node
+
+
+# --- one node of a pass -----------------------------------------------------------------------------------------------
+
+
+def _send_gradient(node: Value) -> None:
+    """The chain rule at one node: add local derivative times gradient to each parent's gradient."""
+    grad = node._grad
+    left = node._left
+    if left is not None:
+        left._grad += node._partial_left * grad
+    right = node._right
+    if right is not None:
+        right._grad += node._partial_right * grad
+    extra = node._extra
+    if extra is not None and extra.operands is not None:
+        operands = extra.operands
+        partials = extra.partials
+        if partials is not None:
+            for operand, partial in zip(operands, partials):
+                if isinstance(operand, Value):
+                    operand._grad += partial * grad
+        else:
+            _send_gradient_of_dot(operands, grad)
+
+
+def _send_gradient_of_dot(operands: tuple[object, ...], grad: float) -> None:
+    n = len(operands) // 2
+    for i in range(n):
+        a = operands[i]
+        b = operands[n + i]
+        if isinstance(a, Value):
+            if isinstance(b, Value):
+                a._grad += b._data * grad
+                b._grad += a._data * grad
+            elif isinstance(b, float):
+                a._grad += b * grad
+        elif isinstance(a, float) and isinstance(b, Value):
+            b._grad += a * grad
+    bias = operands[2 * n]
+    if isinstance(bias, Value):
+        bias._grad += grad
+
+
+def _evaluate(node: Value, op: Op) -> None:
+    """Compute a node's data and partials from its operands' data."""
+    try:
+        extra = node._extra
+        if extra is not None and extra.operands is not None:
+            if op is DOT:
+                node._data = _dot(extra.operands)
+            else:
+                data = [_number(operand) for operand in extra.operands]
+                node._data = op.forward(*data)
+                extra.partials = op.partials(*data, node._data)
+        elif op.arity == 1:
+            _evaluate_unary(node, op)
+        else:
+            _evaluate_binary(node, op)
+    except (ArithmeticError, ValueError) as error:
+        operands = [
+            f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else f"{float(x)!r}" for x in node.operands
+        ]
+        raise type(error)(f"{error}, in {op.name}({', '.join(operands)})") from error
+
+
+def _evaluate_unary(node: Value, op: Op) -> None:
+    x = node._partial_left if node._left is None else node._left._data
+    if op is NEG:
+        node._data = -x
+    else:
+        node._data = op.forward(x)
+        (node._partial_left,) = op.partials(x, node._data)
+
+
+def _evaluate_binary(node: Value, op: Op) -> None:
+    left = node._left
+    right = node._right
+    x = node._partial_left if left is None else left._data
+    y = node._partial_right if right is None else right._data
+    by_left = 1.0
+    by_right = 1.0
+    if op is ADD:
+        z = x + y
+    elif op is MUL:
+        z = x * y
+        by_left = y
+        by_right = x
+    elif op is SUB:
+        z = x - y
+        by_right = -1.0
+    elif op is DIV:
+        z = x / y
+        by_left = 1.0 / y
+        by_right = -z * by_left
+    elif op is POW and right is None:
+        z = op.forward(x, y)
+        by_left = y * ieee_power(x, y - 1.0) if y != 0.0 else 0.0
+    else:
+        z = op.forward(x, y)
+        by_left, by_right = op.partials(x, y, z)
+    node._data = z
+    if left is not None:
+        node._partial_left = by_left
+    if right is not None:
+        node._partial_right = by_right
+
+
+def _dot(operands: tuple[object, ...]) -> float:
+    n = len(operands) // 2
+    total = _number(operands[2 * n])
+    for i in range(n):
+        total += _number(operands[i]) * _number(operands[n + i])
+    return total
+
+
+def _number(operand: object) -> float:
+    if isinstance(operand, Value):
+        return operand._data
+    assert isinstance(operand, float)
+    return operand
+
+
+# --- pickling ---------------------------------------------------------------------------------------------------------
+
+_pickling: Final = threading.local()
+
+
+@final
+class _Ancestors:
+    """Pickles as the list of the nodes given, each of them without its own ancestors."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self, nodes: list[Value]) -> None:
+        self.nodes: Final = nodes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (), None, self._each()
+
+    def _each(self) -> Iterator[Value]:
+        _pickling.nodes = {id(node) for node in self.nodes}
+        try:
+            yield from self.nodes
+        finally:
+            _pickling.nodes = set()
+
+
+def _restore(
+    ancestors: object,
+    op: Op | None,
+    data: float,
+    grad: float,
+    label: str,
+    operands: tuple[Any, ...],
+    partials: tuple[float, ...],
+) -> Value:
+    """Make a node from its parts, as `Value._state` gives them."""
+    node = Value(data, label)
+    node._grad = grad
+    node._op = op
+    if op is None:
+        return node
+    if op.arity == 1 or op.arity == 2:
+        left = operands[0]
+        node._left = left if isinstance(left, Value) else None
+        node._partial_left = partials[0] if isinstance(left, Value) else left
+    if op.arity == 2:
+        right = operands[1]
+        node._right = right if isinstance(right, Value) else None
+        node._partial_right = partials[1] if isinstance(right, Value) else right
+    if op.arity == 0 or op.arity > 2:
+        extra = node._with_extra()
+        extra.operands = operands
+        extra.partials = None if op is DOT else partials
+    return node

@@ -394,7 +394,7 @@ def atan2(y: Any, x: Any) -> Any:
     >>> atan2(0.0, 1.0)
     0.0
     """
-    return ops.ATAN2(y, x)  # type: ignore[no-any-return]
+    return ops.ATAN2(y, x)
 
 
 @overload
@@ -413,7 +413,7 @@ def hypot(x: Any, y: Any) -> Any:
     >>> hypot(3.0, 4.0)
     5.0
     """
-    return ops.HYPOT(x, y)  # type: ignore[no-any-return]
+    return ops.HYPOT(x, y)
 
 
 @overload
@@ -432,7 +432,7 @@ def maximum(x: Any, y: Any) -> Any:
     >>> maximum(3.0, 4.0)
     4.0
     """
-    return ops.MAXIMUM(x, y)  # type: ignore[no-any-return]
+    return ops.MAXIMUM(x, y)
 
 
 @overload
@@ -451,7 +451,7 @@ def minimum(x: Any, y: Any) -> Any:
     >>> minimum(3.0, 4.0)
     3.0
     """
-    return ops.MINIMUM(x, y)  # type: ignore[no-any-return]
+    return ops.MINIMUM(x, y)
 
 
 def dot(a: Iterable[Value | float], b: Iterable[Value | float], bias: Value | float = 0.0) -> Value | Any:

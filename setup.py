@@ -37,7 +37,13 @@ def engine_extensions(folder: Path) -> list[Extension]:
 
     extensions: list[Extension] = mypycify(
         # The project's own checks are strict; here only the engine matters, in an environment without its extras.
-        [f"--cache-dir={folder / 'mypy'}", "--config-file=", "--ignore-missing-imports", "--follow-imports=silent", *ENGINE],
+        [
+            f"--cache-dir={folder / 'mypy'}",
+            "--config-file=",
+            "--ignore-missing-imports",
+            "--follow-imports=silent",
+            *ENGINE,
+        ],
         target_dir=str(folder / "c"),
         debug_level="0",
         group_name="autograd_lite",
@@ -81,6 +87,7 @@ class TakeBuilt(build_ext):
     """Put the modules that are built already where the wheel is made."""
 
     def build_extension(self, extension: Extension) -> None:
+        """Copy one of them."""
         target = Path(self.get_ext_fullpath(extension.name))
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(built[extension.name], target)

@@ -825,6 +825,7 @@ def _evaluate_unary(node: Value, op: Op) -> None:
     x = node._partial_left if node._left is None else node._left._data
     if op is NEG:
         node._data = -x
+        node._partial_left = -1.0
     else:
         node._data = op.forward(x)
         (node._partial_left,) = op.partials(x, node._data)

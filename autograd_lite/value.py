@@ -850,7 +850,7 @@ def _evaluate_binary(node: Value, op: Op) -> None:
     elif op is DIV:
         z = x / y
         by_left = 1.0 / y
-        by_right = -z * by_left
+        by_right = -(z / y)
     elif op is POW and right is None:
         z = op.forward(x, y)
         by_left = y * ieee_power(x, y - 1.0) if y != 0.0 else 0.0

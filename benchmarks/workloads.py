@@ -53,11 +53,11 @@ class RandomExpression:
         return y
 
     def measure(self, engine):
-        start = time.perf_counter()
+        start = time.process_time()
         y = self.build(engine)
-        built = time.perf_counter()
+        built = time.process_time()
         engine.backward(y)
-        done = time.perf_counter()
+        done = time.process_time()
         operations = self.size * self.repeats
         return {"build": (built - start) / operations, "backward": (done - built) / operations}
 
@@ -72,10 +72,10 @@ class Replay(RandomExpression):
         if y is None:
             y = self.graphs[engine.name] = self.build(engine)
             y.forward()
-        start = time.perf_counter()
+        start = time.process_time()
         y.forward()
         y.backward()
-        return {"replay": (time.perf_counter() - start) / (self.size * self.repeats)}
+        return {"replay": (time.process_time() - start) / (self.size * self.repeats)}
 
 
 class TrainingStep:
@@ -95,7 +95,7 @@ class TrainingStep:
         ]
         parameters = [p for layer in layers for w, b in layer for p in (*w, b)]
         relu, dot = engine.functions["relu"], engine.dot
-        start = time.perf_counter()
+        start = time.process_time()
         losses = []
         for point, label in zip(self.points, self.labels, strict=True):
             x = point
@@ -109,7 +109,7 @@ class TrainingStep:
             for p in parameters:
                 p.data -= 0.1 * p.grad
                 p.grad = 0.0
-        return {"step": time.perf_counter() - start}
+        return {"step": time.process_time() - start}
 
 
 class CharacterStep:
@@ -118,9 +118,9 @@ class CharacterStep:
     def measure(self, engine):
         from character_model import train
 
-        start = time.perf_counter()
+        start = time.process_time()
         train(engine.leaf, steps=4)
-        return {"step": (time.perf_counter() - start) / 4}
+        return {"step": (time.process_time() - start) / 4}
 
 
 def memory_per_node(engine, operations=100_000):
@@ -143,9 +143,9 @@ def import_time(statement, rounds=15):
     def best(code):
         times = []
         for _ in range(rounds):
-            start = time.perf_counter()
+            start = time.process_time()
             subprocess.run([sys.executable, "-c", code], check=True)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     return best(statement) - best("pass")

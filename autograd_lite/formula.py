@@ -57,7 +57,7 @@ _INFIX: Final[dict[Op, _Infix]] = {
 
 # Where LaTeX has a name or a shape of its own for a function; the others are written \operatorname{name}(...).
 _LATEX_FUNCTION: Final[dict[Op, str]] = {
-    **{op: rf"\{op.name}" for op in (ops.EXP, ops.LOG, ops.SIN, ops.COS, ops.TAN, ops.SINH, ops.COSH, ops.TANH)},
+    **{op: rf"\{op.name}" for op in (ops.LOG, ops.SIN, ops.COS, ops.TAN, ops.SINH, ops.COSH, ops.TANH)},
     ops.IEEE_LOG: r"\log",
     ops.ASIN: r"\arcsin",
     ops.ACOS: r"\arccos",
@@ -68,10 +68,11 @@ _LATEX_FUNCTION: Final[dict[Op, str]] = {
     ops.NORMAL_CDF: r"\Phi",
     ops.NORMAL_PDF: r"\varphi",
 }
-_LATEX_ENCLOSING: Final[dict[Op, str]] = {
-    ops.SQRT: r"\sqrt{%s}",
-    ops.ABS: r"\left|%s\right|",
-    ops.RECIPROCAL: r"\frac{1}{%s}",
+_LATEX_ENCLOSING: Final[dict[Op, tuple[str, int]]] = {
+    ops.EXP: (r"e^{%s}", _POWER),
+    ops.SQRT: (r"\sqrt{%s}", _ATOM),
+    ops.ABS: (r"\left|%s\right|", _ATOM),
+    ops.RECIPROCAL: (r"\frac{1}{%s}", _SIGN),
 }
 
 
@@ -151,7 +152,8 @@ def _write_python_function(op: Op, operands: list[Text]) -> Text:
 def _write_latex_function(op: Op, operands: list[Text]) -> Text:
     inside = ", ".join([operand.text for operand in operands])
     if op in _LATEX_ENCLOSING:
-        return Text(_LATEX_ENCLOSING[op] % inside, _ATOM if op is not ops.RECIPROCAL else _SIGN)
+        template, binding = _LATEX_ENCLOSING[op]
+        return Text(template % inside, binding)
     name = _LATEX_FUNCTION.get(op) or rf"\operatorname{{{_latex_escape(op.name)}}}"
     return Text(name + _parenthesised(inside, Notation.LATEX), _POWER)
 
@@ -216,4 +218,10 @@ def _latex_escape(text: str) -> str:
 
 def printable(text: str) -> str:
     """The text without what moves a cursor or turns the writing direction: control and format characters."""
-    return "".join(["�" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in text])
+    if text.isprintable():
+        return text
+    return "".join(["�" if unicodedata.category(c) in _UNPRINTABLE and c not in _JOINERS else c for c in text])
+
+
+_UNPRINTABLE: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+_JOINERS: Final = "\u200c\u200d"  # format characters that words and emoji are written with

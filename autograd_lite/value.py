@@ -491,6 +491,12 @@ class Value:
             order.pop()
             return order
 
+    def draw(self, **options: Any) -> Any:
+        """Draw the graph of this node: `autograd_lite.draw(self, **options)`, a `Picture`."""
+        from autograd_lite.drawing import draw
+
+        return draw(self, **options)
+
     # --- copies -------------------------------------------------------------------------------------------------------
 
     def __copy__(self) -> Value:

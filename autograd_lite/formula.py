@@ -88,7 +88,7 @@ def write(op: Op, operands: list[Text], notation: Notation) -> Text:
     if op is ops.DOT:
         return _write_dot(operands, notation)
     if op is ops.TOTAL:
-        return _write_sum(operands, notation)
+        return write_sum(operands, notation)
     if notation is Notation.LATEX:
         return _write_latex_function(op, operands)
     if op is ops.RECIPROCAL:
@@ -122,7 +122,8 @@ _LOOSE_SIGNS: Final[dict[Notation, tuple[str, ...]]] = {
 _SUPERSCRIPTS: Final = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def _write_sum(terms: list[Text], notation: Notation) -> Text:
+def write_sum(terms: list[Text], notation: Notation) -> Text:
+    """The terms with + between them."""
     result = terms[0]
     for term in terms[1:]:
         result = _write_infix(ops.ADD, result, term, notation)
@@ -132,7 +133,7 @@ def _write_sum(terms: list[Text], notation: Notation) -> Text:
 def _write_dot(operands: list[Text], notation: Notation) -> Text:
     n = len(operands) // 2
     terms = [_write_infix(ops.MUL, operands[i], operands[n + i], notation) for i in range(n)]
-    return _write_sum(terms if operands[-1].text == "0" and terms else [*terms, operands[-1]], notation)
+    return write_sum(terms if operands[-1].text == "0" and terms else [*terms, operands[-1]], notation)
 
 
 def _write_python_function(op: Op, operands: list[Text]) -> Text:

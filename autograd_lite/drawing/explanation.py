@@ -16,6 +16,7 @@ from autograd_lite.value import Value
 
 _PLAIN: Final = Notation.PLAIN
 _LATEX: Final = Notation.LATEX
+_DIGITS: Final = 10  # what a pocket calculator shows
 _MOST_PATHS = 8  # a longer sum over paths shows its first and its last terms
 _WIDEST_CELL = 48  # a longer formula does not push the others' columns
 
@@ -182,10 +183,10 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
     return Explanation(Walk(root, names), epsilon)
 
 
-def forward_line(walk: Walk, node: Value, notation: Notation) -> list[str]:
+def forward_line(walk: Walk, node: Value, notation: Notation, digits: int = _DIGITS) -> list[str]:
     """The cells `c`, `w * x`, `2 × −2`, `−4`; the two in the middle are empty on a leaf."""
     name = formula.name(walk.names[node], notation).text
-    result = _number(walk.data[node], notation)
+    result = _number(walk.data[node], notation, digits)
     if node.op is None:
         return [name, "", "", result]
     symbolic = Notation.PYTHON if notation is _PLAIN else notation
@@ -193,7 +194,7 @@ def forward_line(walk: Walk, node: Value, notation: Notation) -> list[str]:
         formula.name(walk.names[x], symbolic) if isinstance(x, Value) else formula.number(x, symbolic)
         for x in node.operands
     ]
-    numbers = [formula.number(walk.data[x] if isinstance(x, Value) else x, notation) for x in node.operands]
+    numbers = [formula.number(walk.data[x] if isinstance(x, Value) else x, notation, digits) for x in node.operands]
     return [
         name,
         formula.write(node.op, symbols, symbolic).text,
@@ -202,14 +203,14 @@ def forward_line(walk: Walk, node: Value, notation: Notation) -> list[str]:
     ]
 
 
-def backward_line(walk: Walk, node: Value, notation: Notation) -> list[str]:
+def backward_line(walk: Walk, node: Value, notation: Notation, digits: int = _DIGITS) -> list[str]:
     """The cells `∂J/∂c`, `∂J/∂a · ∂a/∂c`, `2 × 1`, `2`: a product for each path, and their sum."""
     paths = walk.received[node]
     return [
         derivative(walk, walk.root, node, notation),
-        _sum([_symbolic_product(walk, path, notation) for path in _shown(paths)], len(paths), notation),
-        _sum([numeric_product(path, notation) for path in _shown(paths)], len(paths), notation),
-        _number(walk.gradient[node], notation),
+        _sum([symbolic_product(walk, path, notation) for path in _shown(paths)], len(paths), notation),
+        _sum([numeric_product(path, notation, digits) for path in _shown(paths)], len(paths), notation),
+        _number(walk.gradient[node], notation, digits),
     ]
 
 
@@ -219,20 +220,21 @@ def derivative(walk: Walk, of: Value, by: Value, notation: Notation) -> str:
     return rf"\frac{{\partial {top}}}{{\partial {bottom}}}" if notation is _LATEX else f"∂{top}/∂{bottom}"
 
 
-def numeric_product(path: Contribution, notation: Notation) -> Text:
+def numeric_product(path: Contribution, notation: Notation, digits: int = _DIGITS) -> Text:
     """Gradient times partial, in numbers."""
-    factors = [formula.number(path.gradient, notation), formula.number(path.partial, notation)]
+    factors = [formula.number(x, notation, digits) for x in (path.gradient, path.partial)]
     return formula.write(ops.MUL, factors, notation)
 
 
-def _symbolic_product(walk: Walk, path: Contribution, notation: Notation) -> Text:
+def symbolic_product(walk: Walk, path: Contribution, notation: Notation) -> Text:
+    """Gradient times partial, in symbols."""
     dot = r" \cdot " if notation is _LATEX else " · "
     factors = [(walk.root, path.child), (path.child, path.parent)]
     return Text(dot.join([derivative(walk, of, by, notation) for of, by in factors]))
 
 
-def _number(x: float, notation: Notation) -> str:
-    return formula.number(x, notation).text
+def _number(x: float, notation: Notation, digits: int = _DIGITS) -> str:
+    return formula.number(x, notation, digits).text
 
 
 def _shown(paths: list[Contribution]) -> list[Contribution]:

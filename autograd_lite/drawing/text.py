@@ -93,5 +93,5 @@ def html(text: str) -> str:
 
 
 def width(text: str, size: float) -> float:
-    """About how wide a text of the sans-serif font is, in points: the embedded renderer knows only ASCII."""
-    return size * sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.6 for c in text)
+    """About how wide a text of the sans-serif font is, in points: the embedded renderer can measure ASCII only."""
+    return size * sum(0.57 if c.isascii() else 1.0 if unicodedata.east_asian_width(c) in "WFA" else 0.7 for c in text)

@@ -77,7 +77,7 @@ def to_digraph(scene: Scene, direction: str) -> graphviz.Digraph:
     # attribute quoted.
     digraph.body += [
         f'\trankdir={direction} ordering=in pad=0.14 bgcolor="{palette.PAPER.light}"\n',
-        f"\t{'ranksep=2.2 nodesep=0.07 splines=line' if scene.dense else 'ranksep=0.42 nodesep=0.16'}\n",
+        f"\t{'ranksep=1.7 nodesep=0.07 splines=line' if scene.dense else 'ranksep=0.42 nodesep=0.16'}\n",
         f"\tlabelloc=t labeljust=l {_font(TEXT_FONT, 12, palette.INK)}\n",
         f"\tlabel=<{_header(scene)}>\n",
         f'\tnode [shape=box margin="0.1,0.06" height=0.3 width=0.3 {_font(TEXT_FONT, 12, palette.INK)}]\n',
@@ -87,7 +87,7 @@ def to_digraph(scene: Scene, direction: str) -> graphviz.Digraph:
         digraph.body.append("\tnslimit=1 mclimit=0.3\n")
     if scene.dense:
         tail, head = _PORTS[direction]
-        digraph.body.append(f"\tedge [tailport={tail} headport={head} arrowhead=none]\n")
+        digraph.body.append(f"\tedge [tailport={tail} headport={head}]\n")
     digraph.body += [_box(box, scene.heat) for box in scene.boxes]
     digraph.body += [_wire(wire, scene.heat or "data") for wire in scene.wires]
     return digraph
@@ -117,15 +117,25 @@ def _cell(content: str, text: str = "") -> str:
 def _box(box: Box, heat: str | None) -> str:
     role = palette.ROLES[box.role]
     heading = _span(box.heading, 11 if box.compact else 13, bold=True) if box.heading else ""
-    name = _span(box.name, 13, palette.MUTED if heading else palette.INK, bold=not heading) if box.name else ""
-    rows = [_cell(f"{heading}  {name}" if heading and name else heading or name, box.heading + box.name)]
+    name = (
+        _span(
+            box.name,
+            10 if box.compact else 13,
+            palette.MUTED if heading and not heat else palette.INK,
+            bold=not heading,
+        )
+        if box.name
+        else ""
+    )
+    top = f"{heading}  {name}" if heading and name else heading or name
+    rows = [f'<TD ALIGN="LEFT" WIDTH="{_COMPACT}">{top}</TD>' if box.compact else _cell(top, box.heading + box.name)]
     numbers = [
         (caption, _span(text, 11 if box.compact else 12, _row_colour(caption, heat), mono=True))
         for caption, text in box.rows
     ]
-    if box.compact:
-        rows.append(f'<TD ALIGN="LEFT" WIDTH="{_COMPACT}">{"  ".join(text for _, text in numbers)}</TD>')
-    else:
+    if box.compact and numbers:
+        rows.append(_cell("  ".join(text for _, text in numbers)))
+    elif not box.compact:
         caption_colour = palette.INK if heat else palette.MUTED
         rows += [_cell(f"{_span(caption, 10, caption_colour)} {text}") for caption, text in numbers]
     fill, styles = role.fill, ["rounded", "filled"] if role.rounded else ["filled"]
@@ -153,6 +163,7 @@ def _wire(wire: Wire, shown: str) -> str:
         colour, thickness = heat.wire(wire.weight), 0.5 + 2.5 * heat.strength(wire.weight) ** 2
         style = " style=dashed" if wire.weight < 0.0 else " style=dotted" if wire.weight == 0.0 else ""
         font = f' fontcolor="{_ROW_COLOURS[shown].light}"'
+        style += " arrowhead=none" if not wire.label else ""
     label = f' label="{wire.label}"{font}' if wire.label else ""
     return (
         f'\t{wire.tail} -> {wire.head} [id={wire.id} color="{colour.light}" penwidth={thickness:.2g}{style}{label}]\n'

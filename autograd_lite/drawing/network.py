@@ -1,9 +1,4 @@
-"""Folded levels of detail: a neuron or a layer as one box.
-
-A neuron is found by its form, not by a class: a `dot`, or a sum of products, of weights (leaves) with inputs, plus a
-bias if there is one, and the activation that alone consumes the sum. Neurons with the same weights are one neuron that
-is used for several samples, and neurons with the same inputs are a layer. So hand-written networks fold as well.
-"""
+"""Folded levels of detail: a neuron or a layer as one box."""
 
 from __future__ import annotations
 
@@ -13,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autograd_lite import ops
 from autograd_lite.drawing.boxes import Box, Scene, Wire
+from autograd_lite.drawing.neurons import Neuron, Operand, Use, find_layers, find_neurons, path_of
 from autograd_lite.drawing.scalar import View
 from autograd_lite.drawing.text import clean, number, operation
 from autograd_lite.value import Value
@@ -28,181 +23,19 @@ _MOST_LABELS: Final = 24  # weights with their number on the wire
 _MOST_KINDS: Final = 4  # of operations, named in a box
 _MOST_TALL: Final = 8  # neurons of a layer that have room for captions
 
-_ACTIVATIONS: Final = {
-    ops.TANH, ops.SIGMOID, ops.RELU, ops.LEAKY_RELU, ops.ELU, ops.SILU, ops.GELU, ops.SOFTPLUS
-}  # fmt: skip
-
-Operand = Value | float
 Place = tuple[Any, ...]  # the key of a box
-
-
-@dataclass(slots=True)
-class _Use:
-    """One evaluation of a neuron, for one sample."""
-
-    weights: list[Value]
-    inputs: list[Operand]
-    bias: Operand
-    inside: list[Value]  # all that the box hides
-    result: Value
-
-
-@dataclass(slots=True, eq=False)
-class _Neuron:
-    """A set of weights, with every sample that it is used for."""
-
-    uses: list[_Use]
-    layer: int = 0
-    position: int = 0  # in its layer
-
-    @property
-    def parameters(self) -> list[Value]:
-        first = self.uses[0]
-        return [*first.weights, *([first.bias] if isinstance(first.bias, Value) else [])]
-
-    @property
-    def activation(self) -> str:
-        op = self.uses[0].result.op
-        return "relu" if op is ops.MAXIMUM else op.name if op in _ACTIVATIONS else ""
 
 
 def fold(view: View, detail: str) -> Scene | None:
     """The scene of a folded graph; None where "auto" means the scalar level, or where there is nothing to fold."""
     if detail == "auto" and sum(node.op is not None for node in view.graph.nodes) <= _MOST_OPERATIONS:
         return None
-    neurons = _find_neurons(view)
+    neurons = find_neurons(view)
     if not neurons:
         return None
     if detail == "auto":
         detail = "neuron" if len(neurons) <= _MOST_NEURONS else "layer"
     return _Folding(view, neurons, detail).scene()
-
-
-# --- finding neurons --------------------------------------------------------------------------------------------------
-
-
-def _find_neurons(view: View) -> list[_Neuron]:
-    uses_of: Counter[Value] = Counter()
-    user: dict[Value, Value] = {}
-    for node in view.graph.nodes:
-        for parent in node.parents:
-            uses_of[parent] += 1
-            user[parent] = node
-    found: dict[Place, _Neuron] = {}
-    hidden: set[Value] = set()
-    # Right to left, so that a sum is met before the sums inside it.
-    for node in reversed(view.graph.nodes):
-        if node in hidden or node.op not in (ops.DOT, ops.ADD, ops.TOTAL):
-            continue
-        use = _dot_use(view, node) if node.op is ops.DOT else _sum_use(view, node, uses_of)
-        if use is None:
-            continue
-        after = user.get(node)
-        if after is not None and uses_of[node] == 1 and _is_activation(after):
-            use.inside.append(after)
-            use.result = after
-        hidden.update(use.inside)
-        found.setdefault((*use.weights, use.bias), _Neuron([])).uses.append(use)
-    neurons = list(found.values())
-    neurons.reverse()
-    for neuron in neurons:
-        neuron.uses.reverse()
-    return neurons
-
-
-def _is_activation(node: Value) -> bool:
-    return node.op in _ACTIVATIONS or (node.op is ops.MAXIMUM and 0.0 in node.operands)
-
-
-def _dot_use(view: View, node: Value) -> _Use | None:
-    *factors, bias = node.operands
-    n = len(factors) // 2
-    sides = _weights_and_inputs(view, factors[:n], factors[n:])
-    if sides is None and all(isinstance(x, Value) and x.op is None for x in factors) and not view.parameters:
-        sides = [x for x in factors[:n] if isinstance(x, Value)], factors[n:]  # as one writes it: dot(weights, inputs)
-    return None if sides is None else _Use(*sides, bias, [node], node)
-
-
-def _sum_use(view: View, node: Value, uses_of: Counter[Value]) -> _Use | None:
-    """A sum of products and at most one bias, written with + or total."""
-    use = _Use([], [], 0.0, [node], node)
-    pending: list[Operand] = [*node.operands]
-    while pending:
-        # From the right: where a long chain of sums is no neuron, that shows at its first term.
-        term = pending.pop()
-        op = term.op if isinstance(term, Value) and uses_of[term] == 1 else None
-        if isinstance(term, Value) and op in (ops.ADD, ops.TOTAL):
-            use.inside.append(term)
-            pending += term.operands
-        elif isinstance(term, Value) and op is ops.MUL:
-            sides = _weights_and_inputs(view, term.operands[:1], term.operands[1:])
-            if sides is None:
-                return None
-            use.inside.append(term)
-            use.weights[:0], use.inputs[:0] = sides
-        elif isinstance(term, float) and term == 0.0:
-            pass  # sum() starts with 0
-        elif use.bias == 0.0 and not (isinstance(term, Value) and term.op is not None):
-            use.bias = term
-        else:
-            return None
-    return use if use.weights else None
-
-
-def _weights_and_inputs(
-    view: View, a: Sequence[Operand], b: Sequence[Operand]
-) -> tuple[list[Value], list[Operand]] | None:
-    """Which side of a product the weights are: parameters by name, else the leaves, if the others are none."""
-    for weights, inputs in ((a, b), (b, a)):
-        leaves = [x for x in weights if isinstance(x, Value) and x.op is None]
-        other_leaves = [x for x in inputs if isinstance(x, Value) and x.op is None]
-        if len(leaves) < len(weights) or not view.parameters.isdisjoint(other_leaves):
-            continue
-        if view.parameters.issuperset(leaves) or (view.parameters.isdisjoint(leaves) and not other_leaves):
-            return leaves, list(inputs)
-    return None
-
-
-# --- layers -----------------------------------------------------------------------------------------------------------
-
-
-def _assign_layers(view: View, neurons: list[_Neuron]) -> list[list[_Neuron]]:
-    """Group the neurons that have, for some sample, the same inputs; labels keep apart what they call different."""
-    leader: dict[_Neuron, _Neuron] = {neuron: neuron for neuron in neurons}
-
-    def find(neuron: _Neuron) -> _Neuron:
-        while leader[neuron] is not neuron:
-            leader[neuron] = leader[leader[neuron]]
-            neuron = leader[neuron]
-        return neuron
-
-    first_with: dict[Place, _Neuron] = {}
-    for neuron in neurons:
-        for use in neuron.uses:
-            key = (_path(view, neuron, 2), *use.inputs)
-            leader[find(neuron)] = find(first_with.setdefault(key, neuron))
-    layers: dict[_Neuron, list[_Neuron]] = defaultdict(list)
-    for neuron in neurons:
-        layers[find(neuron)].append(neuron)
-    for i, layer in enumerate(layers.values()):
-        layer.sort(key=lambda neuron: _natural(_path(view, neuron, 1)))
-        for position, neuron in enumerate(layer):
-            neuron.layer, neuron.position = i, position
-    return list(layers.values())
-
-
-def _path(view: View, neuron: _Neuron, parts: int) -> str:
-    """The label of a neuron's first weight without its last parts: `layers[0].neurons[2].w[1]` → `layers[0]`."""
-    label = view.graph.name(neuron.uses[0].weights[0])
-    for _ in range(parts):
-        label = label.rpartition(".")[0]
-    return label
-
-
-def _natural(text: str) -> tuple[int | str, ...]:
-    """A sort key in which neuron 2 comes before neuron 10."""
-    digits = "".join(c if c.isdigit() and c.isascii() else " " for c in text).split()
-    return tuple(int(part) for part in digits)
 
 
 # --- the scene --------------------------------------------------------------------------------------------------------
@@ -213,18 +46,18 @@ class _Group:
     """What one box holds."""
 
     nodes: list[Value] = field(default_factory=list)
-    neurons: list[_Neuron] = field(default_factory=list)
+    neurons: list[Neuron] = field(default_factory=list)
     positions: dict[int, Operand] = field(default_factory=dict)  # of inputs, with what is there in the first sample
 
 
 class _Folding:
     """The steps from neurons to a scene: a place for each node, a box for each place, wires between the places."""
 
-    def __init__(self, view: View, neurons: list[_Neuron], detail: str) -> None:
+    def __init__(self, view: View, neurons: list[Neuron], detail: str) -> None:
         self.view = view
         self.detail = detail
         self.neurons = neurons
-        self.layers = _assign_layers(view, neurons)
+        self.layers = find_layers(view, neurons)
         self.samples = max(len(neuron.uses) for neuron in neurons)
         self.compact = detail == "neuron" and max(len(layer) for layer in self.layers) > _MOST_TALL
         self.place: dict[Value, Place] = {}
@@ -267,12 +100,12 @@ class _Folding:
             self.place[node] = place
             self.groups[place].nodes.append(node)
 
-    def _place_of(self, neuron: _Neuron) -> Place:
+    def _place_of(self, neuron: Neuron) -> Place:
         if self.detail == "layer":
             return "layer", neuron.layer
         return "neuron", neuron.layer, _slot(neuron.position, len(self.layers[neuron.layer]))
 
-    def _input_place(self, neuron: _Neuron, use: _Use, i: int) -> Place:
+    def _input_place(self, neuron: Neuron, use: Use, i: int) -> Place:
         """Where an input of a neuron stands: what all samples have at one position is one box."""
         source = use.inputs[i]
         if isinstance(source, Value) and source in self.place:
@@ -406,18 +239,19 @@ class _Folding:
             box = Box(id, "input", "", f"x[{i}]")
             if isinstance(source, float) and self.samples == 1 and "data" in self.view.show:
                 box.rows.append(("data", number(source)))
-        if self.samples > 1:
+        if self.samples > 1 and not self.compact:
             box.rows.append(("samples", str(self.samples)))
         box.compact = self.compact
         return box
 
-    def _neuron_box(self, id: str, neurons: list[_Neuron]) -> Box:
+    def _neuron_box(self, id: str, neurons: list[Neuron]) -> Box:
         if len(neurons) > 1:
-            return Box(id, "neuron", f"… {len(neurons)} more")
+            return Box(id, "neuron", f"… {len(neurons)} more", compact=self.compact)
         (neuron,) = neurons
         use = neuron.uses[0]
-        name = clean(_path(self.view, neuron, 1) or self.view.graph.name(use.result))
-        box = Box(id, "neuron", neuron.activation or "Σ", "" if self.compact else name, compact=self.compact)
+        name = clean(path_of(self.view, neuron, 1) or self.view.graph.name(use.result))
+        short = name.rpartition(".")[2] if self.compact else name
+        box = Box(id, "neuron", neuron.activation or "Σ", short, compact=self.compact)
         box.tooltip = f"{name}\n{len(use.weights)} weights" if name else f"{len(use.weights)} weights"
         bias = use.bias
         if isinstance(bias, Value):
@@ -432,9 +266,9 @@ class _Folding:
             box.rows.append(("bias", number(float(bias))))
         return box
 
-    def _layer_box(self, id: str, neurons: list[_Neuron]) -> Box:
+    def _layer_box(self, id: str, neurons: list[Neuron]) -> Box:
         first = neurons[0]
-        name = clean(_path(self.view, first, 2)) or f"layer {first.layer + 1}"
+        name = clean(path_of(self.view, first, 2)) or f"layer {first.layer + 1}"
         box = Box(id, "layer", f"{len(first.uses[0].inputs)} → {len(neurons)}  {first.activation}".strip(), name)
         box.rows.append(("parameters", str(len(_parameters(neurons)))))
         if len(first.uses) > 1:
@@ -443,7 +277,7 @@ class _Folding:
         self._add_heat_row(box)
         return box
 
-    def _heat(self, neurons: Sequence[_Neuron]) -> float | None:
+    def _heat(self, neurons: Sequence[Neuron]) -> float | None:
         """What the fill shows: how large the results are, or the gradients that reach the parameters."""
         results = [use.result.data for neuron in neurons for use in neuron.uses]
         return self.view.heat(_rms(results), _rms([parameter.grad for parameter in _parameters(neurons)]))
@@ -453,7 +287,7 @@ class _Folding:
             box.rows.append((f"{self.view.color_by} rms", number(box.heat)))
 
 
-def _parameters(neurons: Sequence[_Neuron]) -> list[Value]:
+def _parameters(neurons: Sequence[Neuron]) -> list[Value]:
     """The parameters of some neurons, each once."""
     return list(dict.fromkeys(parameter for neuron in neurons for parameter in neuron.parameters))
 

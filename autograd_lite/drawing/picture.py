@@ -182,6 +182,8 @@ def draw(
     if folded is None and len(graph) > max_nodes:
         raise _too_large(len(graph), len(graph), max_nodes)
     scene = folded or scalar_scene(view, expand)
+    if folded is None and detail in ("neuron", "layer"):
+        scene.notes.append("no neurons found to fold: neither a dot nor a sum of products with weights")
     if len(scene.boxes) > max_nodes:
         raise _too_large(len(graph), len(scene.boxes), max_nodes)
     return Picture(to_digraph(scene, direction), scene.title, scene.tooltips())

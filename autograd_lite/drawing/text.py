@@ -65,13 +65,13 @@ def _is_infix(op: Op) -> bool:
     return op.arity == 2 and not op.symbol[0].isalpha()
 
 
-def clean(text: str, longest: int = 24) -> str:
+def clean(text: str, longest: int = 30) -> str:
     r"""A label on one line, without characters that XML or a terminal cannot bear, and not too long.
 
     Examples
     --------
     >>> clean("two\nlines"), clean("a" * 40), clean("\x07")
-    ('two lines', 'aaaaaaaaaaaaaaaa…aaaaaaaa', '�')
+    ('two lines', 'aaaaaaaaaaaaaaaaaaaa…aaaaaaaaaa', '�')
     """
     if len(text) > longest:
         text = f"{text[: 2 * longest // 3]}…{text[-(longest // 3) :]}"

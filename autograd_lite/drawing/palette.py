@@ -96,7 +96,7 @@ HEATS: Final[dict[str, Heat]] = {
     "grad": Heat(-6, 1, Colour("#fef7f1", "#231a14"), Colour("#f2913f", "#98490f"), Colour("#ecd6c6", "#4b3728"), GRAD),
 }
 ZERO: Final = Colour("#ccd3db", "#434c58")
-NOT_FINITE: Final = Colour("#ffe45c", "#7d6a00")
+NOT_FINITE: Final = Colour("#ffe45c", "#6f5e00")
 
 
 def _between(first: str, second: str, share: float) -> str:

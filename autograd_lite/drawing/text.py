@@ -73,6 +73,7 @@ def clean(text: str, longest: int = 30) -> str:
     >>> clean("two\nlines"), clean("a" * 40), clean("\x07")
     ('two lines', 'aaaaaaaaaaaaaaaaaaaa…aaaaaaaaaa', '�')
     """
+    text = text.strip()
     if len(text) > longest:
         text = f"{text[: 2 * longest // 3]}…{text[-(longest // 3) :]}"
     if text.isascii() and text.isprintable():

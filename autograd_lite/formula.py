@@ -51,6 +51,7 @@ _INFIX: Final[dict[Op, _Infix]] = {
     ops.SUB: _Infix(_SUM, _SUM, _PRODUCT, (" - ", " − ", " - ")),
     ops.MUL: _Infix(_PRODUCT, _PRODUCT, _SIGN, (" * ", " × ", r" \cdot ")),
     ops.DIV: _Infix(_PRODUCT, _PRODUCT, _SIGN, (" / ", " / ", "")),
+    ops.IEEE_DIV: _Infix(_PRODUCT, _PRODUCT, _SIGN, (" / ", " / ", "")),
     ops.POW: _Infix(_POWER, _ATOM, _SIGN, ("**", "^", "")),
     ops.IEEE_POW: _Infix(_POWER, _ATOM, _SIGN, ("**", "^", "")),
 }
@@ -72,7 +73,6 @@ _LATEX_ENCLOSING: Final[dict[Op, tuple[str, int]]] = {
     ops.EXP: (r"e^{%s}", _POWER),
     ops.SQRT: (r"\sqrt{%s}", _ATOM),
     ops.ABS: (r"\left|%s\right|", _ATOM),
-    ops.RECIPROCAL: (r"\frac{1}{%s}", _SIGN),
 }
 
 
@@ -91,15 +91,13 @@ def write(op: Op, operands: list[Text], notation: Notation) -> Text:
         return write_sum(operands, notation)
     if notation is Notation.LATEX:
         return _write_latex_function(op, operands)
-    if op is ops.RECIPROCAL:
-        return _write_infix(ops.DIV, Text("1"), operands[0], notation)
     return Text(f"{op.symbol}({', '.join([x.text for x in operands])})")
 
 
 def _write_infix(op: Op, left: Text, right: Text, notation: Notation) -> Text:
     infix = _INFIX[op]
     sign = infix.signs[notation.value]
-    if notation is Notation.LATEX and op is ops.DIV:
+    if notation is Notation.LATEX and op in (ops.DIV, ops.IEEE_DIV):
         return Text(rf"\frac{{{left.text}}}{{{right.text}}}", _SIGN)
     a = left.within(infix.left, notation)
     if op in (ops.POW, ops.IEEE_POW) and notation is not Notation.PYTHON:
@@ -137,8 +135,6 @@ def _write_dot(operands: list[Text], notation: Notation) -> Text:
 
 
 def _write_python_function(op: Op, operands: list[Text]) -> Text:
-    if op is ops.RECIPROCAL:
-        return Text(f"1 / {operands[0].within(_SIGN)}", _PRODUCT)
     texts = [operand.text for operand in operands]
     if op is ops.DOT:
         n = len(texts) // 2

@@ -36,31 +36,48 @@ def browser():
         browser.close()
 
 
+class Watch:
+    """A window in which time passes when a test says so; it notes what its pages complain of and ask for."""
+
+    def __init__(self, browser, **options):
+        self.context = browser.new_context(**{"viewport": {"width": 1000, "height": 720}, **options})
+        self.context.set_default_timeout(15_000)
+        self.complaints, self.requests = [], []
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.clock.install()
+
+
+@pytest.fixture(scope="module")
+def window(browser):
+    watch = Watch(browser)
+    yield watch
+    watch.context.close()
+
+
 @pytest.fixture
-def open_page(browser, tmp_path):
+def open_page(browser, window, tmp_path):
     """Open HTML from a file; afterwards no page may have complained, nor have asked for anything but its file."""
-    contexts, complaints, requests = [], [], []
+    watches = []
 
     def open_page(html, **options):
-        file = tmp_path / f"page{len(contexts)}.html"
+        watches.append(Watch(browser, **options) if options else window)
+        file = tmp_path / f"page{len(watches)}.html"
         file.write_text(html, "utf-8")
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 720}, **options})
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: requests.append(request.url))
-        page.clock.install()  # time passes when a test says so
-        page.goto(file.as_uri())
-        return page
+        watches[-1].page.goto(file.as_uri())
+        return watches[-1].page
 
+    window.complaints.clear()
+    window.requests.clear()
     yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert [url for url in requests if not url.startswith((tmp_path.as_uri(), "data:", "about:srcdoc"))] == []
+    for watch in watches:
+        if watch is not window:
+            watch.context.close()
+        assert watch.complaints == []
+        assert [url for url in watch.requests if not url.startswith((tmp_path.as_uri(), "data:", "about:srcdoc"))] == []
 
 
 def named(value, label):

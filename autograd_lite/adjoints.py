@@ -24,7 +24,7 @@ Number = Value | float
 _STEPS: Final = frozenset({ops.SIGN, ops.GREATER, ops.EQUAL})
 
 # The same operations, but raising: where the graph has such a node, it will do.
-_STRICT: Final = {ops.IEEE_POW: ops.POW, ops.IEEE_LOG: ops.LOG}
+_STRICT: Final = {ops.IEEE_DIV: ops.DIV, ops.IEEE_POW: ops.POW, ops.IEEE_LOG: ops.LOG}
 
 
 class Algebra(Protocol):
@@ -95,6 +95,8 @@ class Writer:
             return self._fold_sum(op, *operands)
         if op is ops.NEG:
             return _negated(operands[0])
+        if op is ops.IEEE_DIV:
+            return self._fold_quotient(*operands)
         if op is ops.IEEE_POW and _is(operands[1], 1.0):
             return operands[0]
         if op is ops.IEEE_POW and _is(operands[1], 0.0):
@@ -123,6 +125,12 @@ class Writer:
                 if _is_integer(factor) and _is_integer(constant) and abs(factor * constant) < 2**53:  # 3 * (2 * x)
                     return self.write(ops.MUL, factor * constant, rest)
         return None
+
+    def _fold_quotient(self, x: Number, y: Number) -> Number | None:
+        if _is(y, 1.0):
+            return x
+        negated = _negated(x)
+        return None if negated is None else self.write(ops.NEG, self.write(ops.IEEE_DIV, negated, y))
 
     def _fold_sum(self, op: Op, x: Number, y: Number) -> Number | None:
         if _is(y, 0.0):

@@ -112,7 +112,7 @@ def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
         "mean": mean,
         "dot": dot,
         "logsumexp": lambda *xs: log(sympy.Add(*[exp(x) for x in xs])),
-        "reciprocal": lambda x: 1 / x,
+        "ieee_div": lambda x, y: x / y,
         "ieee_pow": lambda x, y: x**y,
         "ieee_log": log,
         "sign": lambda x: sympy.Piecewise((1, x > 0), (-1, x < 0), (0, True)),

@@ -21,7 +21,7 @@ from typing import Any, Final
 from autograd_lite import ops
 from autograd_lite.adjoints import Algebra, Number, Numbers, Writer, forward, gradients, reverse, substitute
 from autograd_lite.trees import Tree, split, to_array
-from autograd_lite.value import Value, _engine, record_sequence
+from autograd_lite.value import Value, _engine
 
 
 class _Active(threading.local):
@@ -332,7 +332,7 @@ def _jacobian(call: Call, outputs: Tree, argnums: int | Sequence[int]) -> Any:
         remembers = call.remembers(ys)
         algebra: Algebra = Writer(_nodes(ys)) if remembers else Numbers()
         if len(call.leaves) < len(ys):
-            root = record_sequence(ops.TOTAL, (*ys, 0.0)) if _has_value(ys) else Value(0.0)
+            root = _as_value(ops.TOTAL(*ys))
             columns = [forward(root, {x: 1.0}, algebra) for x in call.leaves]
             rows = [[column.get(y, 0.0) if isinstance(y, Value) else 0.0 for column in columns] for y in ys]
         else:
@@ -351,10 +351,12 @@ def _jacobian(call: Call, outputs: Tree, argnums: int | Sequence[int]) -> Any:
     return outputs.map_blocks(blocks)
 
 
+def _as_value(y: Number) -> Value:
+    return y if isinstance(y, Value) else Value(y)
+
+
 def _nodes(ys: Sequence[Number]) -> list[Value]:
-    if not _has_value(ys):
-        return []
-    return record_sequence(ops.TOTAL, (*ys, 0.0)).topological_order()[:-1]
+    return _as_value(ops.TOTAL(*ys)).topological_order()[:-1]
 
 
 def _has_value(numbers: Sequence[Number]) -> bool:
@@ -461,4 +463,4 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
 
 
 def _weighted_sum(numbers: Sequence[Number], weights: Sequence[Number]) -> Value:
-    return record_sequence(ops.DOT, (*numbers, *weights, 0.0))
+    return _as_value(ops.DOT(*numbers, *weights, 0.0))

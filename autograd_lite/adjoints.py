@@ -368,11 +368,9 @@ def _check_value(x: object, expected: str) -> None:
 def substitute(roots: Sequence[Number], new: Mapping[Value, Number]) -> list[Number]:
     """The same expressions, with some nodes replaced."""
     replaced: dict[Value, Number] = dict(new)
-    for root in roots:
-        if not isinstance(root, Value) or root in replaced:
-            continue
-        for node in root.topological_order():
-            if node not in replaced and node.op is not None and not replaced.keys().isdisjoint(node.parents):
-                operands = [replaced.get(x, x) if isinstance(x, Value) else x for x in node.operands]
-                replaced[node] = node.op(*operands)
+    everything = ops.TOTAL(*roots)  # one walk for all of them
+    for node in everything.topological_order() if isinstance(everything, Value) else ():
+        if node not in replaced and node.op is not None and not replaced.keys().isdisjoint(node.parents):
+            operands = [replaced.get(x, x) if isinstance(x, Value) else x for x in node.operands]
+            replaced[node] = node.op(*operands)
     return [replaced.get(root, root) if isinstance(root, Value) else root for root in roots]

@@ -23,13 +23,22 @@ from autograd_lite.trees import Tree, to_array
 from autograd_lite.value import Value
 
 
+def _named_after(f: Callable[..., Any], transform: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a function the name, signature and docstring of `f`."""
+    if not callable(f):
+        raise TypeError(f"{transform} takes a function, got {type(f).__name__}: {f!r:.80}")
+    return functools.wraps(f)
+
+
 def _positions(argnums: int | Sequence[int], args: Sequence[Any], transform: str) -> list[int]:
     numbers: list[Any] = list(argnums) if isinstance(argnums, (tuple, list)) else [argnums]
     positions = []
     for number in numbers:
         i = operator.index(number)  # a TypeError of its own for anything but an int
         if not -len(args) <= i < len(args):
-            raise TypeError(f"{transform} is to differentiate by argument {i}, but there are {len(args)} arguments")
+            raise TypeError(
+                f"{transform} is to differentiate by argument {i}, but there are {len(args)} positional ones"
+            )
         positions.append(i % len(args))
     return positions
 
@@ -64,7 +73,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     (9.0, 6.0)
     """
 
-    @functools.wraps(f)
+    @_named_after(f, "value_and_grad")
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         value, gradient = _value_and_grad("value_and_grad", f, argnums, args, kwargs)
         return value, gradient
@@ -103,7 +112,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     {'w': 3.0, 'b': 1.0}
     """
 
-    @functools.wraps(f)
+    @_named_after(f, "grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return _value_and_grad("grad", f, argnums, args, kwargs)[1]
 
@@ -149,7 +158,7 @@ def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
     if operator.index(order) < 0:
         raise ValueError(f"the order of a derivative is 0 or more, got {order}")
 
-    @functools.wraps(f)
+    @_named_after(f, "derivative")
     def nth_derivative(x: Any, *args: Any, **kwargs: Any) -> Any:
         call = Call(f, (x, *args), kwargs, (0,))
         if len(call.leaves) != 1 or call.trees[0].blocks[0].name != "argument 0":
@@ -193,7 +202,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     [[3.0, 2.0], [1.0, 1.0]]
     """
 
-    @functools.wraps(f)
+    @_named_after(f, "jacobian")
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
         call = Call(f, args, kwargs, _positions(argnums, args, "jacobian"))
         outputs = Tree(call.output, f"what {call.name} returned")
@@ -224,7 +233,7 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
     [[6.0, 4.0], [4.0, 0.0]]
     """
 
-    @functools.wraps(f)
+    @_named_after(f, "hessian")
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
         call = Call(f, args, kwargs, _positions(argnums, args, "hessian"))
         with recording():

@@ -73,18 +73,23 @@ class Writer:
 
     def write(self, op: Op, *operands: Number) -> Number:
         """Apply an operation, unless the result is there already."""
-        if not any([isinstance(x, Value) for x in operands]):
+        constants = [x for x in operands if isinstance(x, float)]
+        if len(constants) == len(operands):
             return op(*operands)  # type: ignore[no-any-return]
         folded = self._fold(op, operands)
         if folded is not None:
             return folded
-        if op is ops.MUL and isinstance(operands[1], float):
-            operands = operands[::-1]  # a constant factor goes first
-        for key in _keys(op, operands):
-            if key in self._known:
-                return self._known[key]
-        node: Value = op(*operands)
-        self._known[_key(op, operands)] = node
+        if op is ops.MUL and constants:
+            operands = (constants[0], operands[0] if isinstance(operands[0], Value) else operands[1])
+        key = _key(op, operands)
+        node = self._known.get(key)
+        if node is None and (op is ops.MUL or op is ops.ADD):
+            node = self._known.get(_key(op, operands[::-1]))
+        elif node is None and op in _STRICT:
+            node = self._known.get(_key(_STRICT[op], operands))
+        if node is None:
+            node = op(*operands)
+            self._known[key] = node
         return node
 
     def _fold(self, op: Op, operands: tuple[Number, ...]) -> Number | None:
@@ -122,8 +127,8 @@ class Writer:
                 return self.write(ops.NEG, self.write(ops.MUL, negated, other))
             if isinstance(other, Value) and other.op is ops.MUL:
                 constant, rest = other.operands
-                if _is_integer(factor) and _is_integer(constant) and abs(factor * constant) < 2**53:  # 3 * (2 * x)
-                    return self.write(ops.MUL, factor * constant, rest)
+                if isinstance(factor, float) and isinstance(constant, float) and _is_exact(factor, constant):
+                    return self.write(ops.MUL, factor * constant, rest)  # 3 * (2 * x), 0.5 * (2 * x)
         return None
 
     def _fold_quotient(self, x: Number, y: Number) -> Number | None:
@@ -217,26 +222,22 @@ def _users_partials(op: Op, operands: Sequence[Number], node: Value) -> list[Num
 
 
 def _key(op: Op, operands: Sequence[Number]) -> tuple[Any, ...]:
-    if 0.0 in operands:  # 0.0 and -0.0 are equal, but no equal operands
-        return (op, *[repr(x) if isinstance(x, float) else x for x in operands])
+    for x in operands:
+        if isinstance(x, float) and x == 0.0:  # 0.0 and -0.0 are equal, but no equal operands
+            return (op, *[repr(x) if isinstance(x, float) else x for x in operands])
     return (op, *operands)
-
-
-def _keys(op: Op, operands: Sequence[Number]) -> Iterable[tuple[Any, ...]]:
-    """What the node may be known as."""
-    yield _key(op, operands)
-    if op is ops.MUL or op is ops.ADD:
-        yield _key(op, operands[::-1])
-    elif op in _STRICT:
-        yield _key(_STRICT[op], operands)
 
 
 def _is(x: Number, constant: float) -> bool:
     return isinstance(x, float) and x == constant
 
 
-def _is_integer(x: Number) -> bool:
-    return isinstance(x, float) and x.is_integer()
+def _is_exact(x: float, y: float) -> bool:
+    """Whether a product with x and y is as good as one with x * y: both are integers, or one only shifts the exponent."""
+    if x.is_integer() and y.is_integer():
+        return abs(x * y) < 2**53
+    moderate = 2.0**-32 < abs(x) < 2.0**32 and 2.0**-32 < abs(y) < 2.0**32
+    return moderate and (abs(math.frexp(x)[0]) == 0.5 or abs(math.frexp(y)[0]) == 0.5)
 
 
 def _negated(x: Number) -> Number | None:
@@ -367,11 +368,9 @@ def _check_value(x: object, expected: str) -> None:
 def substitute(roots: Sequence[Number], new: Mapping[Value, Number]) -> list[Number]:
     """The same expressions, with some nodes replaced."""
     replaced: dict[Value, Number] = dict(new)
-    for root in roots:
-        if not isinstance(root, Value) or root in replaced:
-            continue
-        for node in root.topological_order():
-            if node not in replaced and node.op is not None and not replaced.keys().isdisjoint(node.parents):
-                operands = [replaced.get(x, x) if isinstance(x, Value) else x for x in node.operands]
-                replaced[node] = node.op(*operands)
+    everything = ops.TOTAL(*roots)  # one walk for all of them
+    for node in everything.topological_order() if isinstance(everything, Value) else ():
+        if node not in replaced and node.op is not None and not replaced.keys().isdisjoint(node.parents):
+            operands = [replaced.get(x, x) if isinstance(x, Value) else x for x in node.operands]
+            replaced[node] = node.op(*operands)
     return [replaced.get(root, root) if isinstance(root, Value) else root for root in roots]

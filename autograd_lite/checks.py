@@ -13,6 +13,8 @@ from autograd_lite.value import Value, no_grad
 
 # Halves of a central difference are off by about h² (truncation) and ε/h (rounding); the cube root balances the two.
 _STEP: Final = sys.float_info.epsilon ** (1.0 / 3.0)
+# A step and its half that agree to this are good enough.
+_AGREEMENT: Final = 1e-7
 
 
 class GradientError(AssertionError):
@@ -30,7 +32,8 @@ def numerical_gradient(f: Callable[..., Any], xs: Sequence[Any], epsilon: float 
         The arguments: numbers, or nested lists, tuples, dicts and arrays of them.
     epsilon : float, optional
         The step h. By default ∛ε · max(|x|, 1), where ε is the rounding error of a float, which balances rounding and
-        truncation (Press et al., Numerical Recipes, 5.7). Where `f` is not defined as far as that, ∛ε · |x|.
+        truncation (Press et al., Numerical Recipes, 5.7). Where `f` is not defined as far as that, or half of that step
+        gives another slope, ∛ε · |x|.
 
     Returns
     -------
@@ -114,12 +117,20 @@ def _slope(f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, ep
     if epsilon is not None:
         return _difference(f, tree, point, i, epsilon)
     size = abs(point[i])
-    try:
-        return _difference(f, tree, point, i, _STEP * max(size, 1.0))
-    except (ValueError, ArithmeticError):
-        if not 0.0 < size < 1.0:
-            raise
-        return _difference(f, tree, point, i, _STEP * size)
+    steps = (_STEP * max(size, 1.0), _STEP * size) if 0.0 < size < 1.0 else (_STEP * max(size, 1.0),)
+    best, error = math.nan, math.inf
+    for step in steps:
+        try:
+            coarse, fine = (_difference(f, tree, point, i, h) for h in (step, 0.5 * step))
+        except (ValueError, ArithmeticError):
+            if step is steps[-1] and math.isinf(error):
+                raise
+            continue
+        if not abs(coarse - fine) >= error:
+            best, error = fine, abs(coarse - fine)
+        if error <= _AGREEMENT * abs(best):
+            break
+    return best
 
 
 def _difference(f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, step: float) -> float:

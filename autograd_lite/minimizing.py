@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from autograd_lite.adjoints import Numbers, reverse
-from autograd_lite.transforms import Call, hessian, hvp, plain
+from autograd_lite.calls import Call, plain
+from autograd_lite.transforms import hessian, hvp
 from autograd_lite.trees import Tree
 
 _WITH_GRADIENT: Final = {"cg", "bfgs", "l-bfgs-b", "tnc", "slsqp"}

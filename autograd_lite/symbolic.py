@@ -152,11 +152,6 @@ class _Term:
         written = _apply(self.sympy, self.rows, op, [_expression(self.sympy, x) for x in operands])
         return _Term(self.sympy, self.rows, written)
 
-    def __getattr__(self, name: str) -> Any:  # x.tanh()
-        if name not in ops.TABLE:
-            raise AttributeError(name)
-        return lambda *others: self._record(ops.TABLE[name], (self, *others))
-
     def __add__(self, other: Any) -> _Term:
         return self._record(ops.ADD, (self, other))
 

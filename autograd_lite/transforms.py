@@ -13,106 +13,21 @@ from __future__ import annotations
 
 import functools
 import operator
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from autograd_lite import ops
-from autograd_lite.adjoints import Algebra, Number, Numbers, Writer, forward, gradients, reverse, substitute
-from autograd_lite.trees import Tree, split, to_array
-from autograd_lite.value import Value, _engine, record_sequence
+from autograd_lite.adjoints import Algebra, Number, Numbers, Writer, forward, gradients, reverse
+from autograd_lite.calls import Call, as_value, plain, recording
+from autograd_lite.trees import Tree, to_array
+from autograd_lite.value import Value
 
 
-class _Active(threading.local):
-    """For each transform that is calling its function in this thread, the leaves that it differentiates by."""
-
-    def __init__(self) -> None:
-        self.leaves: list[set[Value]] = []
-
-
-_active: Final = _Active()
-
-
-@contextmanager
-def _recording() -> Iterator[None]:
-    """Record also inside `no_grad()`: without a graph every derivative would be zero."""
-    thread = threading.get_ident()
-    depth = _engine.quiet_threads.pop(thread, 0)
-    try:
-        yield
-    finally:
-        if depth:
-            _engine.quiet_threads[thread] = depth
-
-
-class Call:
-    """One call of a function, with fresh leaves in place of some arguments.
-
-    The leaves are fresh so that a variable which the function also captures is not taken for its argument.
-    """
-
-    def __init__(
-        self, f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], positions: Sequence[int]
-    ) -> None:
-        self.trees: Final = [Tree(args[i], f"argument {i}") for i in positions]
-        self.given: Final = [number for tree in self.trees for number in tree.numbers]
-        self.leaves: Final = [
-            Value(number.data, number.label) if isinstance(number, Value) else Value(number) for number in self.given
-        ]
-        self.name: Final = getattr(f, "__name__", "the function")
-        self.quiet: Final = threading.get_ident() in _engine.quiet_threads
-        fresh = split(self.leaves, [block for tree in self.trees for block in tree.blocks], to_array)
-        lifted = list(args)
-        for i, tree in zip(positions, self.trees, strict=True):
-            lifted[i] = tree.map_blocks(fresh)
-        _active.leaves.append(set(self.leaves))
-        try:
-            with _recording():
-                self.output: Final = f(*lifted, **kwargs)
-        finally:
-            _active.leaves.pop()
-
-    def scalar(self, transform: str) -> Value:
-        """What the function returned, which is to be one number."""
-        y = self.output
-        if getattr(y, "ndim", None) == 0 and hasattr(y, "item"):
-            y = y.item()
-        if isinstance(y, Value):
-            return y
-        if y is None:
-            raise TypeError(f"{transform} takes a function that returns one number, but {self.name} returned None")
-        try:
-            return Value(y)
-        except TypeError:
-            hint = ": use jacobian" if transform == "grad" else ""
-            raise TypeError(
-                f"{transform} takes a function that returns one number, but {self.name} returned"
-                f" {type(y).__name__} {y!r:.80}{hint}"
-            ) from None
-
-    def remembers(self, outputs: Sequence[Number]) -> bool:
-        """Whether the derivatives are Values: an argument is one, or an outer transform differentiates by some node."""
-        if any([isinstance(number, Value) for number in self.given]):
-            return True
-        outer: set[Value] = set().union(*_active.leaves)
-        return bool(outer) and any(
-            [isinstance(y, Value) and not outer.isdisjoint(y.topological_order()) for y in outputs]
-        )
-
-    def results(self, numbers: Sequence[Number]) -> list[Number]:
-        """Results in terms of the leaves, in terms of the arguments."""
-        if all([isinstance(number, float) for number in numbers]):
-            return list(numbers)
-        numbers = substitute(numbers, dict(zip(self.leaves, self.given, strict=True)))
-        if self.quiet:
-            return [number.detach() if isinstance(number, Value) else number for number in numbers]
-        return [number if isinstance(number, Value) else Value(number) for number in numbers]
-
-
-def plain(numbers: Sequence[Number]) -> list[Number]:
-    """The numbers as floats."""
-    return [number.data if isinstance(number, Value) else number for number in numbers]
+def _named_after(f: Callable[..., Any], transform: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a function the name, signature and docstring of `f`."""
+    if not callable(f):
+        raise TypeError(f"{transform} takes a function, got {type(f).__name__}: {f!r:.80}")
+    return functools.wraps(f)
 
 
 def _positions(argnums: int | Sequence[int], args: Sequence[Any], transform: str) -> list[int]:
@@ -121,7 +36,9 @@ def _positions(argnums: int | Sequence[int], args: Sequence[Any], transform: str
     for number in numbers:
         i = operator.index(number)  # a TypeError of its own for anything but an int
         if not -len(args) <= i < len(args):
-            raise TypeError(f"{transform} is to differentiate by argument {i}, but there are {len(args)} arguments")
+            raise TypeError(
+                f"{transform} is to differentiate by argument {i}, but there are {len(args)} positional ones"
+            )
         positions.append(i % len(args))
     return positions
 
@@ -156,7 +73,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     (9.0, 6.0)
     """
 
-    @functools.wraps(f)
+    @_named_after(f, "value_and_grad")
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         value, gradient = _value_and_grad("value_and_grad", f, argnums, args, kwargs)
         return value, gradient
@@ -195,7 +112,7 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     {'w': 3.0, 'b': 1.0}
     """
 
-    @functools.wraps(f)
+    @_named_after(f, "grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return _value_and_grad("grad", f, argnums, args, kwargs)[1]
 
@@ -207,7 +124,7 @@ def _value_and_grad(
 ) -> tuple[Any, Any]:
     call = Call(f, args, kwargs, _positions(argnums, args, transform))
     y = call.scalar(transform)
-    with _recording():
+    with recording():
         if call.remembers([y]):
             value, *numbers = call.results([y, *gradients(y, call.leaves)])
         else:
@@ -241,13 +158,13 @@ def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
     if operator.index(order) < 0:
         raise ValueError(f"the order of a derivative is 0 or more, got {order}")
 
-    @functools.wraps(f)
+    @_named_after(f, "derivative")
     def nth_derivative(x: Any, *args: Any, **kwargs: Any) -> Any:
         call = Call(f, (x, *args), kwargs, (0,))
         if len(call.leaves) != 1 or call.trees[0].blocks[0].name != "argument 0":
             raise TypeError(f"derivative takes a function of one number, but was given {x!r:.80}: use grad")
         y = call.scalar("derivative")
-        with _recording():
+        with recording():
             remembers = call.remembers([y])
             for left in range(order, 0, -1):
                 if left == 1 and not remembers:
@@ -285,7 +202,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     [[3.0, 2.0], [1.0, 1.0]]
     """
 
-    @functools.wraps(f)
+    @_named_after(f, "jacobian")
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
         call = Call(f, args, kwargs, _positions(argnums, args, "jacobian"))
         outputs = Tree(call.output, f"what {call.name} returned")
@@ -316,10 +233,10 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
     [[6.0, 4.0], [4.0, 0.0]]
     """
 
-    @functools.wraps(f)
+    @_named_after(f, "hessian")
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
         call = Call(f, args, kwargs, _positions(argnums, args, "hessian"))
-        with _recording():
+        with recording():
             slopes = gradients(call.scalar("hessian"), call.leaves)
         return _jacobian(call, Tree(_answer(call.trees, slopes, argnums), "the gradient"), argnums)
 
@@ -328,11 +245,11 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
 
 def _jacobian(call: Call, outputs: Tree, argnums: int | Sequence[int]) -> Any:
     ys = outputs.numbers
-    with _recording():
+    with recording():
         remembers = call.remembers(ys)
         algebra: Algebra = Writer(_nodes(ys)) if remembers else Numbers()
         if len(call.leaves) < len(ys):
-            root = record_sequence(ops.TOTAL, (*ys, 0.0)) if _has_value(ys) else Value(0.0)
+            root = as_value(ops.TOTAL(*ys))
             columns = [forward(root, {x: 1.0}, algebra) for x in call.leaves]
             rows = [[column.get(y, 0.0) if isinstance(y, Value) else 0.0 for column in columns] for y in ys]
         else:
@@ -340,7 +257,7 @@ def _jacobian(call: Call, outputs: Tree, argnums: int | Sequence[int]) -> Any:
             rows = [reverse(y, call.leaves, algebra) if isinstance(y, Value) else zeros for y in ys]
         flat = [number for row in rows for number in row]
         if remembers:
-            flat = call.results([number if isinstance(number, Value) else Value(number) for number in flat])
+            flat = call.results([as_value(number) for number in flat])
     width = len(call.leaves)
     blocks = []
     start = 0
@@ -352,9 +269,7 @@ def _jacobian(call: Call, outputs: Tree, argnums: int | Sequence[int]) -> Any:
 
 
 def _nodes(ys: Sequence[Number]) -> list[Value]:
-    if not _has_value(ys):
-        return []
-    return record_sequence(ops.TOTAL, (*ys, 0.0)).topological_order()[:-1]
+    return as_value(ops.TOTAL(*ys)).topological_order()[:-1]
 
 
 def _has_value(numbers: Sequence[Number]) -> bool:
@@ -406,7 +321,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     """
     call = Call(f, args, {}, range(len(args)))
     outputs = Tree(call.output, f"what {call.name} returned")
-    with _recording():
+    with recording():
         remembers = call.remembers(outputs.numbers)
         value = outputs.fill(call.results(outputs.numbers) if remembers else plain(outputs.numbers))
 
@@ -416,7 +331,7 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
             raise TypeError(
                 f"the weights must have the structure of the output: expected {value!r:.80}, got {weights!r:.80}"
             )
-        with _recording():
+        with recording():
             y = _weighted_sum(outputs.numbers, given.numbers)
             if remembers or _has_value(given.numbers):
                 numbers = call.results(list(gradients(y, call.leaves)))
@@ -451,7 +366,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     if not vector.matches(call.trees[0]):
         raise TypeError(f"the vector must have the structure of the argument: expected {x!r:.80}, got {v!r:.80}")
     y = call.scalar("hvp")
-    with _recording():
+    with recording():
         slope = _weighted_sum(gradients(y, call.leaves), vector.numbers)
         if call.remembers([slope]) or _has_value(vector.numbers):
             numbers = call.results(list(gradients(slope, call.leaves)))
@@ -461,4 +376,4 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
 
 
 def _weighted_sum(numbers: Sequence[Number], weights: Sequence[Number]) -> Value:
-    return record_sequence(ops.DOT, (*numbers, *weights, 0.0))
+    return as_value(ops.DOT(*numbers, *weights, 0.0))

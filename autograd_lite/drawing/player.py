@@ -26,6 +26,7 @@ from autograd_lite.value import Value
 
 _PLAIN: Final = Notation.PLAIN
 _DIGITS: Final = 5  # as in the picture
+_MOST_NAMES: Final = 6  # in a sentence
 _FRAME_WIDTH: Final = 900  # px, about what a notebook's cell has
 _AROUND: Final = 270  # px: the page without the picture
 _LOWEST_FRAME: Final = 460
@@ -283,6 +284,8 @@ def _done(walk: Walk) -> Step:
 
 def _parents(walk: Walk, node: Value) -> str:
     names = list(dict.fromkeys([walk.names[parent] for parent in node.parents]))
+    if len(names) > _MOST_NAMES:
+        names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} others"]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.checks import numerical_gradient as numerical_gradient
     from autograd_lite.drawing import draw as draw
     from autograd_lite.drawing import explain as explain
+    from autograd_lite.drawing import play as play
     from autograd_lite.drawing import steps as steps
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
@@ -38,7 +39,7 @@ _ROOMS = {
     "transforms": "derivative grad hessian hvp jacobian value_and_grad vjp",
     "checks": "GradientError check_gradients numerical_gradient",
     "minimizing": "minimize",
-    "drawing": "draw explain steps",
+    "drawing": "draw explain play steps",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -20,7 +20,7 @@ from autograd_lite.module import Module as Module
 from autograd_lite.value import Value
 
 Number = Value | float
-Activation = str | Callable[[Value], Value] | None
+ActivationLike = str | Callable[[Value], Value] | None
 Seed = int | random.Random | None
 
 # The activations by name: every function of one number in the table of operations.
@@ -79,7 +79,7 @@ class Neuron(Module):
     def __init__(
         self,
         n_inputs: int,
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         *,
         bias: bool | Value = True,
         frozen_bias: bool = False,
@@ -88,7 +88,7 @@ class Neuron(Module):
         n_neurons: int = 1,
     ) -> None:
         n_inputs = _size(n_inputs, "n_inputs of a Neuron")
-        self.activation = _activation_name(activation)
+        self.activation = activation_name(activation)
         self._function = _activation_function(self.activation)
         draw = _weights(init, self.activation, n_inputs, n_neurons, seed)
         self.w = [Value(draw()) for _ in range(n_inputs)]
@@ -139,7 +139,7 @@ class Layer(Module):
         self,
         n_inputs: int,
         n_neurons: int,
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         *,
         bias: bool = True,
         shared_bias: bool = False,
@@ -149,7 +149,7 @@ class Layer(Module):
     ) -> None:
         n_neurons = _size(n_neurons, "n_neurons of a Layer")
         self.n_inputs = _size(n_inputs, "n_inputs of a Layer")
-        self.activation = _activation_name(activation)
+        self.activation = activation_name(activation)
         rng = _random(seed)
         common: bool | Value = bias
         if bias and shared_bias:
@@ -222,8 +222,8 @@ class MLP(Module):
         self,
         n_inputs: int,
         sizes: Sequence[int],
-        activation: Activation = "relu",
-        output_activation: Activation = None,
+        activation: ActivationLike = "relu",
+        output_activation: ActivationLike = None,
         seed: Seed = None,
         *,
         bias: bool = True,
@@ -262,24 +262,28 @@ class MLP(Module):
 
 
 class Sequential(Module):
-    """Modules, or functions of one sample, one after the other.
+    """Modules one after the other.
 
     Parameters
     ----------
-    *layers : callable
+    *layers : Module or str or callable
+        An activation, by name or as a function of the table of operations, is applied to each number; any other function
+        is called with what the layer before it returns.
 
     Examples
     --------
-    >>> net = Sequential(Layer(2, 8, seed=0), Dropout(0.2, seed=0), Layer(8, 1, None, seed=1))
+    >>> net = Sequential(Layer(2, 8, None, seed=0), LayerNorm(8), "relu", Layer(8, 1, None, seed=1))
     >>> len(net.parameters())
-    33
+    49
     """
 
-    def __init__(self, *layers: Callable[[Any], Any]) -> None:
-        for i, layer in enumerate(layers):
-            if not callable(layer):
-                raise TypeError(f"layers[{i}] of a Sequential must be a module or a function, got {layer!r}")
-        self.layers = list(layers)
+    def __init__(self, *layers: str | Callable[[Any], Any]) -> None:
+        self.layers: list[Any] = []
+        for layer in layers:
+            name = activation_name(layer)
+            if name is None:
+                raise TypeError(f"a Sequential takes modules, names and functions, got {layer!r}: leave it out")
+            self.layers.append(Activation(name) if isinstance(name, str) else layer)
         self.name_parameters()
 
     def __call__(self, x: Any) -> Any:
@@ -287,6 +291,34 @@ class Sequential(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+
+class Activation(Module):
+    """One function applied to each number of a sample.
+
+    Parameters
+    ----------
+    function : str or callable
+        See `Neuron`.
+
+    Examples
+    --------
+    >>> Activation("relu")([-1.0, 2.0])
+    [0.0, 2.0]
+    """
+
+    def __init__(self, function: str | Callable[[Any], Any]) -> None:
+        self.activation = activation_name(function)
+        self._function: Any = ops.TABLE[self.activation] if isinstance(self.activation, str) else function
+
+    def __call__(self, x: Any) -> Any:
+        """Return a list; of a single number, a single number."""
+        if isinstance(x, (Value, float, int)):
+            return self._function(x)
+        return [self._function(number) for number in _vector(x)]
+
+    def _headline(self) -> str:
+        return f"Activation({_shown(self.activation)})"
 
 
 class Dropout(Module):
@@ -408,7 +440,7 @@ def _size_error(module: Module, expected: int, given: int) -> ValueError:
     return ValueError(f"{module._where()} takes {expected} inputs, got {given}")
 
 
-def _activation_name(activation: Any) -> Any:
+def activation_name(activation: Any) -> Any:
     """A name where the table has the function, None for no activation, else the function given."""
     if activation is None or activation == "linear":
         return None
@@ -421,7 +453,7 @@ def _activation_name(activation: Any) -> Any:
             )
         return activation
     if not callable(activation):
-        raise TypeError(f"an activation is a name, a function of a Value or None, got {activation!r}")
+        raise TypeError(f"a name, a module or a function is wanted, got {activation!r}")
     name = getattr(activation, "__name__", "")
     if name in ACTIVATIONS and activation is getattr(importlib.import_module("autograd_lite.functions"), name, None):
         return name

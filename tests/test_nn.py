@@ -140,6 +140,7 @@ def test_repr_shows_the_structure():
         "  layers[3]: MLP(\n"
         "    layers[0]: Layer(4 → 1, linear)\n"
         "  )\n"
+        "  layers[4]: Activation(tanh)\n"
         ")"
     )
 
@@ -297,9 +298,9 @@ def test_weights_start_with_the_variance_that_suits_the_activation(activation, i
         (lambda: nn.MLP(2, []), ValueError, "sizes of its layers"),
         (lambda: nn.MLP(2, 3), ValueError, "sizes of its layers"),
         (lambda: nn.Neuron(2, "rellu"), ValueError, "no activation is called 'rellu'; there are .*relu.*sigmoid"),
-        (lambda: nn.Neuron(2, 3), TypeError, "a name, a function of a Value or None, got 3"),
+        (lambda: nn.Neuron(2, 3), TypeError, "a name, a module or a function is wanted, got 3"),
         (lambda: nn.Neuron(2, init="zero"), ValueError, "no initialisation is called 'zero'"),
-        (lambda: nn.Sequential(nn.Neuron(2), "relu"), TypeError, r"layers\[1\] of a Sequential"),
+        (lambda: nn.Sequential(nn.Neuron(2), 3), TypeError, "a name, a module or a function is wanted, got 3"),
         (lambda: nn.Dropout(1.0), ValueError, "got 1.0"),
     ],
 )
@@ -339,3 +340,8 @@ def test_layer_norm_of_equal_numbers_is_the_shift():
 def test_unknown_names_of_the_room_are_attribute_errors():
     with pytest.raises(AttributeError, match="has no 'Transformer'"):
         nn.Transformer  # noqa: B018
+
+
+def test_an_activation_in_a_sequence_is_applied_to_each_number():
+    net = nn.Sequential(nn.LayerNorm(2), "relu", tanh, sum)
+    assert net([1.0, 3.0]).data == pytest.approx(math.tanh(1.0), rel=1e-4)

@@ -5,19 +5,22 @@ can make the extension; AUTOGRAD_LITE_COMPILE=0 asks for plain Python, and =1 ma
 stays in a temporary folder: an install leaves nothing in the source tree.
 """
 
+import ast
 import atexit
 import os
 import platform
+import re
 import shutil
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from setuptools import Distribution, Extension, setup
 from setuptools.command.build_ext import build_ext
 
-ENGINE = ["autograd_lite/ops.py", "autograd_lite/value.py", "autograd_lite/functions.py"]
+ENGINE = ["autograd_lite/ops.py", "autograd_lite/value.py"]
 TRASHCAN = Path(__file__).parent / "native" / "trashcan.h"
 
 
@@ -48,10 +51,39 @@ def engine_extensions(folder: Path) -> list[Extension]:
         debug_level="0",
         group_name="autograd_lite",
     )
+    for file in (folder / "c").rglob("*.c"):
+        put_docstrings_back(file)
     include = "/FI" if sys.platform == "win32" else "-include"
     for extension in extensions:
         extension.extra_compile_args += [include, str(TRASHCAN)]
     return extensions
+
+
+def put_docstrings_back(c_file: Path) -> None:
+    """Write the docstrings of the engine's classes, methods and properties into the C code; mypyc leaves them out."""
+    code = c_file.read_text(encoding="utf-8")
+    for module in ENGINE:
+        room = Path(module).stem
+        for cls in ast.parse(Path(module).read_text(encoding="utf-8")).body:
+            if not isinstance(cls, ast.ClassDef):
+                continue
+            code = re.sub(rf'(tp_doc = PyDoc_STR\("{cls.name}\([^"]*)', with_doc(cls), code)
+            for method in cls.body:
+                if isinstance(method, ast.FunctionDef):
+                    name = method.name
+                    code = re.sub(
+                        rf'(CPyPy_{room}___{cls.name}___{name},\s[^"{{}}]*PyDoc_STR\("[^"]*)', with_doc(method), code
+                    )
+                    getter = rf'(\{{"{name}",\s*\(getter\){room}___{cls.name}_get_{name},\s*[^,]*,\s*)NULL'
+                    code = re.sub(getter, with_doc(method, quote='"'), code)
+    c_file.write_text(code, encoding="utf-8")
+
+
+def with_doc(node: ast.ClassDef | ast.FunctionDef, quote: str = "") -> Callable[[re.Match[str]], str]:
+    """Append the docstring as the inside of a C string: each byte beyond plain text as an octal escape."""
+    doc = (ast.get_docstring(node) or "").encode()
+    text = "".join([chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in doc])
+    return lambda match: f"{match[1]}{quote}{text}{quote}" if text else match[0]
 
 
 def compile_engine(folder: Path) -> dict[str, Path]:

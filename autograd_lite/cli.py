@@ -62,21 +62,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_SHIELD = "\0"  # no argument that a shell passes can hold it
+
+
 def _shield_expression(arguments: list[str]) -> list[str]:
-    """Let an expression begin with a minus sign: argparse takes a word with a leading space for no option."""
+    """Let an expression begin with a minus sign, which argparse would take for an option's."""
     if arguments[:1] == ["eval"]:
         for i, argument in enumerate(arguments[1:], start=1):
             if arguments[i - 1] == "--draw" or argument.startswith("--") or argument == "-h":
                 continue
             if argument.startswith("-"):
-                arguments[i] = f" {argument}"
+                arguments[i] = _SHIELD + argument
             break
     return arguments
 
 
 def _eval(options: argparse.Namespace) -> None:
     leaves = _leaves(options.values)
-    result = evaluate(options.expression.removeprefix(" "), leaves)
+    result = evaluate(options.expression.removeprefix(_SHIELD), leaves)
     if not isinstance(result, Value):
         print(_table([("value", _short(result))]))
         return

@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import optim as optim
     from autograd_lite import plots as plots
     from autograd_lite.drawing import draw as draw
+    from autograd_lite.drawing import explain as explain
+    from autograd_lite.drawing import steps as steps
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
     from autograd_lite.serialization import load as load
@@ -37,9 +39,13 @@ _ROOMS = {
     "value": "Value no_grad",
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "graph": "Graph",
+<<<<<<< HEAD
     "drawing": "draw",
     "training": "fit predict",
     "serialization": "load save",
+=======
+    "drawing": "draw explain steps",
+>>>>>>> main
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 # The rooms that are public as modules: `nn.MLP`.

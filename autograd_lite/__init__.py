@@ -39,13 +39,9 @@ _ROOMS = {
     "value": "Value no_grad",
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "graph": "Graph",
-<<<<<<< HEAD
-    "drawing": "draw",
+    "drawing": "draw explain steps",
     "training": "fit predict",
     "serialization": "load save",
-=======
-    "drawing": "draw explain steps",
->>>>>>> main
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 # The rooms that are public as modules: `nn.MLP`.

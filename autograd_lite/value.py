@@ -143,11 +143,7 @@ class Value:
 
     @data.setter
     def data(self, data: object) -> None:
-<<<<<<< HEAD
-        self._data = data if type(data) is float else _as_float(data, f"the data of {self!r}")
-=======
         self._data = data if type(data) is float else _as_float(data, "the data of", self)
->>>>>>> main
 
     @property
     def grad(self) -> float:
@@ -156,11 +152,7 @@ class Value:
 
     @grad.setter
     def grad(self, grad: object) -> None:
-<<<<<<< HEAD
-        self._grad = grad if type(grad) is float else _as_float(grad, f"the grad of {self!r}")
-=======
         self._grad = grad if type(grad) is float else _as_float(grad, "the grad of", self)
->>>>>>> main
 
     @property
     def label(self) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas
 import pytest
 
-from autograd_lite import data, nn
+from autograd_lite import COMPILED, data, nn
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -14,7 +14,6 @@ from sklearn.model_selection import GridSearchCV, cross_val_score  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import PolynomialFeatures  # noqa: E402
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
-
 
 SMALL = {"hidden": (4,), "epochs": 10, "learning_rate": 0.1}
 
@@ -25,6 +24,7 @@ def test_scikit_learns_own_checks(estimator, check):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not COMPILED, reason="takes minutes with the plain engine")
 @parametrize_with_checks([nn.Classifier(), nn.Regressor()])
 def test_scikit_learns_own_checks_at_the_defaults(estimator, check):
     check(estimator)

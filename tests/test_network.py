@@ -267,7 +267,10 @@ def test_auto_chooses_by_size(sizes, detail):
 
 def test_caption_says_that_it_is_folded():
     caption = folded(batch_loss(5), "layer").notes[0]
-    assert caption == 'folded to layers: 33 neurons, 337 parameters, 5 samples; detail="scalar" shows every operation'
+    assert (
+        caption
+        == 'folded to layers: 33 neurons, 337 parameters, each used 5 times; detail="scalar" shows every operation'
+    )
 
 
 def test_graph_without_neurons_is_drawn_in_full_and_says_so():

@@ -143,7 +143,7 @@ def test_title_is_the_formula_where_it_is_short():
     assert draw(lecture()).title == "J = 0.5 * (w * x + b - y)**2"
     x = Value(1.0, "x")
     long = total([x] * 50)
-    assert draw(long).title == "graph: 2 nodes, 1 leaves"
+    assert draw(long).title == "graph: 2 nodes"
 
 
 @pytest.mark.parametrize(("show", "words"), [(["data"], 1), (["grad"], 1), ([], 0), (("grad", "data"), 2)])

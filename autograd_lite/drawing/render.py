@@ -81,7 +81,7 @@ def _embedded_renderer() -> str | None:
 _COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _HEAD: Final = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _TITLE: Final = re.compile(r'(<g id="([^"]*)"[^>]*>)\n<title>[^<]*</title>')
-_TEXT: Final = re.compile(r'<text (?:xml:space="preserve" )?([^>]*) font-family="([^"]*)"([^>]*)>')
+_TEXT: Final = re.compile(r'<text ([^>]*) font-family="([^"]*)"([^>]*)>')
 # Text that a player rewrites, by the colour that Graphviz gave it.
 _CLASSES: Final = {palette.DATA.light: "data", palette.GRAD.light: "grad"}
 

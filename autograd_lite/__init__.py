@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ loads the same names on first use
     from autograd_lite.drawing import draw as draw
+    from autograd_lite.drawing import explain as explain
+    from autograd_lite.drawing import steps as steps
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
     from autograd_lite.value import Value as Value
@@ -27,7 +29,7 @@ _ROOMS = {
     "value": "Value no_grad",
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "graph": "Graph",
-    "drawing": "draw",
+    "drawing": "draw explain steps",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -356,6 +356,13 @@ def test_picture_shows_itself_inline_and_scales():
     assert bundle["image/svg+xml"] == bundle["text/html"]
 
 
+def test_png_has_two_pixels_to_a_point(renderer):
+    picture = draw(lecture())
+    width = int.from_bytes(picture.png()[16:20])
+    points = float(re.search(r'width="([\d.]+)"', picture.svg())[1])
+    assert width == pytest.approx(2 * points, rel=0.02)
+
+
 def test_svg_refers_to_nothing_outside_itself(renderer):
     svg = draw(lecture()).svg()
     assert set(re.findall(r"https?://[^\"' )]+", svg)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import graphviz
 
 MAX_NODES: Final = 500
+_LARGE: Final = 400  # lines of DOT: a PNG of more would take longer to compress than to lay out
 _DETAILS: Final = ("auto", "scalar", "neuron", "layer")
 _DIRECTIONS: Final = ("LR", "TB", "RL", "BT")
 _SHOWN: Final = ("data", "grad")
@@ -68,8 +69,9 @@ class Picture:
         return self._svg
 
     def png(self) -> bytes:
-        """The picture as a PNG file, on white."""
-        return render(self.source, "png")
+        """The picture as a PNG file, on white: two pixels to a point, or one where the graph is large."""
+        large = len(self.digraph.body) > _LARGE
+        return render(self.source, "png", resolution=72 if large else 144)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file, in the format of its ending: .svg, .png, .pdf or .dot.
@@ -95,8 +97,10 @@ class Picture:
             content = self.svg().encode()
         elif ending == ".dot":
             content = self.source.encode()
+        elif ending == ".png":
+            content = self.png()
         else:
-            content = render(self.source, ending[1:])
+            content = render(self.source, "pdf")
         write_atomically(path, content)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:

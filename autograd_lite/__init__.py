@@ -13,6 +13,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ loads the same names on first use
+    from autograd_lite.adjoints import gradients as gradients
+    from autograd_lite.adjoints import jvp as jvp
+    from autograd_lite.checks import GradientError as GradientError
+    from autograd_lite.checks import check_gradients as check_gradients
+    from autograd_lite.checks import numerical_gradient as numerical_gradient
     from autograd_lite.drawing import draw as draw
     from autograd_lite.drawing import explain as explain
     from autograd_lite.drawing import steps as steps
@@ -29,6 +34,10 @@ _ROOMS = {
     "value": "Value no_grad",
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "graph": "Graph",
+    "adjoints": "gradients jvp",
+    "transforms": "derivative grad hessian hvp jacobian value_and_grad vjp",
+    "checks": "GradientError check_gradients numerical_gradient",
+    "minimizing": "minimize",
     "drawing": "draw explain steps",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}

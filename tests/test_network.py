@@ -136,6 +136,13 @@ def test_net_without_labels_is_found_where_inputs_are_numbers():
     assert headings(folded(output, "layer"), "layer") == ["2 → 4  tanh"]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_inputs_may_be_called_a_b_and_c(form):
+    inputs = [Value(0.1, "a"), Value(0.2, "b"), Value(0.3, "c")]
+    (output,) = run(make_net(3, 4, 1), inputs, form)
+    assert headings(folded(output, "layer"), "layer") == ["3 → 4  tanh"]
+
+
 def test_errors_dotted_with_themselves_are_no_neuron():
     errors = [Value(1.0, "x").tanh(), Value(2.0, "y").tanh()]
     assert fold(View(Graph(dot(errors, errors))), "neuron") is None

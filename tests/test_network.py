@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_lite import Graph, Value, dot, draw, log, maximum, mean, relu, softmax, tanh, total
+from autograd_lite import Graph, Value, dot, draw, log, maximum, mean, nn, relu, softmax, tanh, total
 from autograd_lite.drawing import palette
 from autograd_lite.drawing.network import fold
 from autograd_lite.drawing.scalar import View, scalar_scene
@@ -190,6 +190,13 @@ def test_layer_is_the_neurons_with_the_same_inputs(form):
     assert [(a.heading, b.heading) for a, b, _ in joined(scene)] == [
         ("2 inputs", "2 → 16  relu"), ("2 → 16  relu", "16 → 16  relu"), ("16 → 16  relu", "16 → 1")
     ]  # fmt: skip
+
+
+def test_modules_fold_to_their_layers():
+    net = nn.MLP(2, [16, 16, 1], seed=0)
+    scene = folded(net([0.5, -1.5]), "layer")
+    layers = [(box.heading, box.name) for box in scene.boxes if box.role in ("layer", "output")]
+    assert layers == [("2 → 16  relu", "layers[0]"), ("16 → 16  relu", "layers[1]"), ("16 → 1", "layers[2]")]
 
 
 def test_loss_over_100_samples_is_drawn_at_layer():

@@ -225,6 +225,8 @@ class _Folding:
         if root in group.nodes:
             box.role = "output"
             box.name = box.name or clean(self.view.graph.name(root))
+            if box.heat is None:
+                box.heat = self.view.heat(root.data, root.grad)
             if not any(caption in self.view.show for caption, _ in box.rows):
                 box.rows = self.view.rows(root.data, root.grad) + box.rows
         return box

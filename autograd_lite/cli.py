@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import autograd_lite
-from autograd_lite import Graph, Value, draw
+from autograd_lite import Graph, Value, draw, explain, steps
 from autograd_lite.expression import ExpressionError, evaluate
 
 
@@ -58,10 +58,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluation.add_argument("values", nargs="*", metavar="NAME=NUMBER", help="the value of each name")
     evaluation.add_argument("--draw", metavar="FILE", help="save the graph as .svg, .png, .pdf or .dot")
+    evaluation.add_argument("--explain", action="store_true", help="print both passes, line by line")
+    evaluation.add_argument(
+        "--epsilon", metavar="NUMBER", type=float, help="explain, and also move each name's value by this much"
+    )
+    evaluation.add_argument("--steps", metavar="FILE", help="save the passes as a page (.html) or a film (.gif)")
     evaluation.set_defaults(run=_eval)
     return parser
 
 
+_TAKE_A_VALUE = ("--draw", "--epsilon", "--steps")
 _SHIELD = "\0"  # no argument that a shell passes can hold it
 
 
@@ -69,7 +75,7 @@ def _shield_expression(arguments: list[str]) -> list[str]:
     """Let an expression begin with a minus sign, which argparse would take for an option's."""
     if arguments[:1] == ["eval"]:
         for i, argument in enumerate(arguments[1:], start=1):
-            if arguments[i - 1] == "--draw" or argument.startswith("--") or argument == "-h":
+            if arguments[i - 1] in _TAKE_A_VALUE or argument.startswith("--") or argument == "-h":
                 continue
             if argument.startswith("-"):
                 arguments[i] = _SHIELD + argument
@@ -87,9 +93,14 @@ def _eval(options: argparse.Namespace) -> None:
     rows = [(name, _short(leaf.data), _short(leaf.grad)) for name, leaf in leaves.items()]
     print(f"value  {_short(result.data)}\n")
     print(_table([("leaf", "value", "gradient"), *rows]))
+    if options.explain or options.epsilon is not None:
+        print(f"\n{explain(result, options.epsilon)}")
     if options.draw:
         draw(result, partials=True).save(options.draw)
         print(f"\nsaved  {options.draw}")
+    if options.steps:
+        steps(result).save(options.steps)
+        print(f"\nsaved  {options.steps}")
 
 
 def _leaves(assignments: Sequence[str]) -> dict[str, Value]:
@@ -130,6 +141,8 @@ def _demo(options: argparse.Namespace) -> None:
     for ending in ("svg", "png"):
         picture.save(folder / f"graph.{ending}")
 
+    steps(J).save(folder / "steps.html")
+
     epsilon = 0.001
     before = J.data
     w.data += epsilon
@@ -137,6 +150,7 @@ def _demo(options: argparse.Namespace) -> None:
     print(f"\nBump w by {epsilon}: J goes from {_short(before)} to {_short(after)},")
     print(f"that is {_short((after - before) / epsilon)} for each unit of w; the gradient says {_short(w.grad)}.")
     print(f"\nThe picture: {folder / 'graph.svg'} and {folder / 'graph.png'}")
+    print(f"Step by step, in a browser: {folder / 'steps.html'}")
 
 
 def _short(number: float) -> str:

@@ -16,11 +16,14 @@ import threading
 from collections.abc import Iterator
 from numbers import Complex, Number, Real
 from types import TracebackType
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from autograd_lite import ops
 from autograd_lite._native import i64, mypyc_attr
 from autograd_lite.ops import ADD, DIV, DOT, MUL, NEG, POW, SUB, Op, ieee_power
+
+if TYPE_CHECKING:
+    from autograd_lite.drawing import Picture
 
 
 @final
@@ -491,7 +494,7 @@ class Value:
             order.pop()
             return order
 
-    def draw(self, **options: Any) -> Any:
+    def draw(self, **options: Any) -> Picture:
         """Draw the graph of this node: `autograd_lite.draw(self, **options)`, a `Picture`."""
         from autograd_lite.drawing import draw
 

@@ -143,7 +143,7 @@ def test_title_is_the_formula_where_it_is_short():
     assert draw(lecture()).title == "J = 0.5 * (w * x + b - y)**2"
     x = Value(1.0, "x")
     long = total([x] * 50)
-    assert draw(long).title == "graph: 2 nodes, 1 leaves"
+    assert draw(long).title == "graph: 2 nodes"
 
 
 @pytest.mark.parametrize(("show", "words"), [(["data"], 1), (["grad"], 1), ([], 0), (("grad", "data"), 2)])
@@ -356,6 +356,13 @@ def test_picture_shows_itself_inline_and_scales():
     assert bundle["image/svg+xml"] == bundle["text/html"]
 
 
+def test_png_has_two_pixels_to_a_point(renderer):
+    picture = draw(lecture())
+    width = int.from_bytes(picture.png()[16:20])
+    points = float(re.search(r'width="([\d.]+)"', picture.svg())[1])
+    assert width == pytest.approx(2 * points, rel=0.02)
+
+
 def test_svg_refers_to_nothing_outside_itself(renderer):
     svg = draw(lecture()).svg()
     assert set(re.findall(r"https?://[^\"' )]+", svg)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
@@ -455,10 +462,12 @@ def test_unknown_option_names_itself(option):
 
 def test_large_graph_is_refused_with_its_size_and_the_ways_out():
     x = Value(1.0, "x")
-    for _ in range(100_000):
+    for _ in range(10_000):
         x = x.tanh()
-    with pytest.raises(ValueError, match=r"100001 nodes.*max_nodes=500.*detail=.*raise max_nodes"):
-        draw(x)
+    with pytest.raises(ValueError, match=r"10001 nodes.*max_nodes=500.*any inner node.*detail=.*raise max_nodes"):
+        draw(x, detail="scalar")
+    with pytest.raises(ValueError, match=r"10001 nodes.*max_nodes=500.*any inner node can be the root\), or raise"):
+        draw(x)  # which has looked for neurons, and found none
 
 
 def test_max_nodes_is_the_largest_that_is_drawn():

@@ -39,7 +39,7 @@ class View:
         try:
             formula = clean(self.graph.expression(max_length=_LONGEST_TITLE), _LONGEST_TITLE)
         except ValueError:
-            return f"{name or 'graph'}: {len(self.graph)} nodes, {len(self.graph.leaves)} leaves"
+            return f"{name or 'graph'}: {len(self.graph)} nodes"
         return f"{name} = {formula}" if name and self.graph.root.op is not None else formula
 
     def notes(self) -> list[str]:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from autograd_lite import Value, dot, draw, mean, relu, sigmoid, tanh
+from autograd_lite import Value, dot, draw, mean, relu, sigmoid, steps, tanh
 from autograd_lite.drawing import Picture
 
 HERE = Path(__file__).parent
@@ -128,6 +128,9 @@ def main() -> None:
     for name, caption, picture in pictures():
         picture.save(HERE / f"{name}.svg")
         lines += ["", f"## {caption}", "", f"![{picture.title}]({name}.svg)"]
+    film = steps(lecture())
+    film.save(HERE / "11_steps.gif")
+    lines += ["", "## `steps(J)`: both passes, one node at a time.", "", f"![{film.picture.title}](11_steps.gif)"]
     (HERE / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

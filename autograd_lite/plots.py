@@ -89,13 +89,14 @@ def decision_boundary(net: Any, X: Any, y: Any, ax: Axes | None = None, *, resol
     if samples.shape[1] != 2:
         raise ValueError(f"a decision boundary is drawn over two features, and X has {samples.shape[1]}")
     _fill_boundary(ax, net, *_grid(samples, resolution))
+    size = 22 if len(samples) > 20 else 80
     for c, value in enumerate(sorted(set(targets.ravel().tolist()))):
         members = samples[targets.ravel() == value]
         colour = CLASSES[c % len(CLASSES)]
         ax.scatter(
             members[:, 0],
             members[:, 1],
-            s=22,
+            s=size,
             color=colour,
             edgecolor="white",
             linewidth=0.6,
@@ -104,7 +105,7 @@ def decision_boundary(net: Any, X: Any, y: Any, ax: Axes | None = None, *, resol
         )
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     ax.set_aspect("equal")
-    ax.legend(title="class", frameon=True, framealpha=0.9, loc="best")
+    ax.legend(title="class", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.02), borderaxespad=0.2)
     return ax
 
 
@@ -278,7 +279,7 @@ def network(net: Module, ax: Axes | None = None, *, max_neurons: int = 16) -> Ax
         ax.scatter(
             [x for x, _ in column],
             [y for _, y in column],
-            s=170,
+            s=170 if len(column) <= 10 else 90,
             color="white",
             edgecolor="#222222",
             linewidth=1.2,
@@ -374,7 +375,7 @@ def tangent(
     --------
     >>> ax = tangent(lambda w: w**2, at=3.0, epsilon=0.5)
     >>> ax.get_legend_handles_labels()[1]
-    ['f', 'tangent, slope 6', 'ε = 0.5: f rises by 3.25, the tangent by 3']
+    ['f', 'tangent, slope 6', 'ε = 0.5: f changes by 3.25, the tangent by 3']
     """
     import numpy as np
 
@@ -388,7 +389,7 @@ def tangent(
     ax.plot([at], [y.data], "o", color="#222222", zorder=3)
     if epsilon is not None:
         bumped = float(function(Value(at + epsilon)))
-        rise = f"f rises by {bumped - y.data:.5g}, the tangent by {x.grad * epsilon:.5g}"
+        rise = f"f changes by {bumped - y.data:.5g}, the tangent by {x.grad * epsilon:.5g}"
         ax.plot(
             [at, at + epsilon, at + epsilon],
             [y.data, y.data, bumped],

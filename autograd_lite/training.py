@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -472,7 +473,9 @@ def _progress_bar(epochs: int, progress: bool) -> Any:
     if not progress:
         return _NoBar()
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without widgets the bar is text, and that is well
+            from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError(
             'the progress bar needs tqdm: pip install "autograd-lite[train]", or progress=False'

@@ -107,7 +107,7 @@ def test_gradient_flow_shows_vanishing_gradients_and_changes_none(ax):
 
 def test_tangent_tells_the_slope_and_the_bump(ax):
     plots.tangent(lambda w: w**2, 3.0, 0.5, ax)
-    assert labels(ax) == ["f", "tangent, slope 6", "ε = 0.5: f rises by 3.25, the tangent by 3"]
+    assert labels(ax) == ["f", "tangent, slope 6", "ε = 0.5: f changes by 3.25, the tangent by 3"]
 
 
 def test_the_animation_has_a_frame_for_each_picture_taken(tmp_path):

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autograd_lite import losses
-from autograd_lite.data import as_samples, as_targets
+from autograd_lite.data import as_samples, as_targets, require_numpy
 from autograd_lite.functions import mean
 from autograd_lite.losses import Loss
 from autograd_lite.metrics import METRICS, accuracy
@@ -156,7 +156,7 @@ def predict(net: Net, X: Any) -> Array:
     >>> predict(nn.MLP(2, [3, 1], seed=0), [[0.0, 0.0], [1.0, 1.0]]).shape
     (2,)
     """
-    import numpy
+    numpy = require_numpy()
 
     modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
     for module, _ in modes:
@@ -167,7 +167,9 @@ def predict(net: Net, X: Any) -> Array:
     finally:
         for module, mode in modes:
             module.training = mode
-    return numpy.array([list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs])
+    rows = [list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs]
+    predictions: Array = numpy.array(rows)
+    return predictions
 
 
 def fit(
@@ -424,7 +426,7 @@ def _check(
 
 def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], list[Any]]:
     """A function that divides the samples' numbers anew at each call: for one epoch."""
-    import numpy
+    numpy = require_numpy()
 
     size = min(batch_size or n, n)
     rng = numpy.random.default_rng(seed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autograd_lite.data import as_samples, as_targets
 from autograd_lite.functions import mean
 from autograd_lite.module import Module
-from autograd_lite.nn import Layer
+from autograd_lite.nn import Activation, Layer, Neuron
 from autograd_lite.training import History, predict
 from autograd_lite.value import Value
 
@@ -123,7 +123,7 @@ def _fill_boundary(ax: Axes, net: Any, x1: Any, x2: Any) -> None:
 
     outputs = predict(net, np.stack([x1.ravel(), x2.ravel()], axis=1))
     if outputs.ndim == 1:
-        is_probability = isinstance(net, Module) and _layers(net)[-1].activation == "sigmoid"
+        is_probability = _output_activation(net) == "sigmoid"
         # 2 P - 1, from -1 to 1; 2 sigmoid(logit) - 1 is a tanh.
         shade = (2.0 * outputs - 1.0 if is_probability else np.tanh(0.5 * outputs)).reshape(x1.shape)
         colours = LinearSegmentedColormap.from_list("classes", [BLUE, "white", ORANGE])
@@ -429,6 +429,12 @@ def _layers(net: Module) -> list[Layer]:
     if not layers:
         raise ValueError(f"this picture shows the layers of a net, and {net!r} has none")
     return layers
+
+
+def _output_activation(net: Any) -> Any:
+    modules = [module for _, module in net.named_modules()] if isinstance(net, Module) else []
+    activations = [module.activation for module in modules if isinstance(module, (Layer, Neuron, Activation))]
+    return activations[-1] if activations else None
 
 
 def _heights(size: int, limit: int) -> list[float]:

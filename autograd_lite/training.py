@@ -345,7 +345,9 @@ class _Run:
             self.best = self.engine.snapshot()
 
     def _loss_of(self, predictions: Array, y: Array) -> float:
-        return math.fsum(float(self.eager.loss(p, t)) for p, t in zip(predictions.tolist(), y.tolist())) / len(y)
+        with no_grad():  # a loss may use what only Values have
+            rows = [[Value(p) for p in row] if isinstance(row, list) else Value(row) for row in predictions.tolist()]
+            return math.fsum(float(self.eager.loss(p, t)) for p, t in zip(rows, y.tolist())) / len(y)
 
     def _is_over(self, history: History) -> bool:
         if self.callbacks:

@@ -13,48 +13,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ loads the same names on first use
-    from autograd_lite.drawing import draw
-    from autograd_lite.functions import (
-        acos,
-        acosh,
-        asin,
-        asinh,
-        atan,
-        atan2,
-        atanh,
-        cos,
-        cosh,
-        define_op,
-        dot,
-        elu,
-        erf,
-        exp,
-        expm1,
-        gelu,
-        hypot,
-        leaky_relu,
-        log,
-        log1p,
-        logsumexp,
-        maximum,
-        mean,
-        minimum,
-        relu,
-        sigmoid,
-        silu,
-        sin,
-        sinh,
-        softmax,
-        softplus,
-        sqrt,
-        tan,
-        tanh,
-        total,
-    )
-    from autograd_lite.graph import Graph
-    from autograd_lite.value import Value, no_grad
+    from autograd_lite.drawing import draw as draw
+    from autograd_lite.functions import *  # noqa: F403
+    from autograd_lite.graph import Graph as Graph
+    from autograd_lite.value import Value as Value
+    from autograd_lite.value import no_grad as no_grad
 
-    COMPILED: bool
+    COMPILED: bool  # whether the engine is the native extension
 
 # The public names, by the room that they live in. A room is loaded when the first of its names is used, so that
 # `import autograd_lite` is instant.
@@ -72,7 +37,7 @@ __all__ = ["COMPILED", *_ROOM_OF]
 
 def __getattr__(name: str) -> Any:
     value: Any
-    if name == "COMPILED":  # whether the engine is the native extension
+    if name == "COMPILED":
         value = not importlib.import_module("autograd_lite.value").__file__.endswith(".py")  # type: ignore[union-attr]
     elif name in _ROOM_OF:
         value = getattr(importlib.import_module(f"autograd_lite.{_ROOM_OF[name]}"), name)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, final, overload
 
 from autograd_lite import ops
 from autograd_lite.ops import Op
-from autograd_lite.value import Value, record_sequence
+from autograd_lite.value import Value, apply_to_sequence
 
 Number = TypeVar("Number", Value, float)
 
@@ -28,7 +28,7 @@ def exp(x: Number) -> Number:
     >>> exp(0.0)
     1.0
     """
-    return ops.EXP(x)  # type: ignore[no-any-return]
+    return x.exp() if isinstance(x, Value) else ops.EXP(x)
 
 
 def expm1(x: Number) -> Number:
@@ -41,7 +41,7 @@ def expm1(x: Number) -> Number:
     >>> expm1(1e-20)
     1e-20
     """
-    return ops.EXPM1(x)  # type: ignore[no-any-return]
+    return x.expm1() if isinstance(x, Value) else ops.EXPM1(x)
 
 
 def log(x: Number) -> Number:
@@ -59,7 +59,7 @@ def log(x: Number) -> Number:
     >>> log(1.0)
     0.0
     """
-    return ops.LOG(x)  # type: ignore[no-any-return]
+    return x.log() if isinstance(x, Value) else ops.LOG(x)
 
 
 def log1p(x: Number) -> Number:
@@ -77,7 +77,7 @@ def log1p(x: Number) -> Number:
     >>> log1p(1e-20)
     1e-20
     """
-    return ops.LOG1P(x)  # type: ignore[no-any-return]
+    return x.log1p() if isinstance(x, Value) else ops.LOG1P(x)
 
 
 def sqrt(x: Number) -> Number:
@@ -95,7 +95,7 @@ def sqrt(x: Number) -> Number:
     >>> sqrt(4.0)
     2.0
     """
-    return ops.SQRT(x)  # type: ignore[no-any-return]
+    return x.sqrt() if isinstance(x, Value) else ops.SQRT(x)
 
 
 def sin(x: Number) -> Number:
@@ -108,7 +108,7 @@ def sin(x: Number) -> Number:
     >>> sin(0.0)
     0.0
     """
-    return ops.SIN(x)  # type: ignore[no-any-return]
+    return x.sin() if isinstance(x, Value) else ops.SIN(x)
 
 
 def cos(x: Number) -> Number:
@@ -121,7 +121,7 @@ def cos(x: Number) -> Number:
     >>> cos(0.0)
     1.0
     """
-    return ops.COS(x)  # type: ignore[no-any-return]
+    return x.cos() if isinstance(x, Value) else ops.COS(x)
 
 
 def tan(x: Number) -> Number:
@@ -134,7 +134,7 @@ def tan(x: Number) -> Number:
     >>> tan(0.0)
     0.0
     """
-    return ops.TAN(x)  # type: ignore[no-any-return]
+    return x.tan() if isinstance(x, Value) else ops.TAN(x)
 
 
 def asin(x: Number) -> Number:
@@ -152,7 +152,7 @@ def asin(x: Number) -> Number:
     >>> asin(0.0)
     0.0
     """
-    return ops.ASIN(x)  # type: ignore[no-any-return]
+    return x.asin() if isinstance(x, Value) else ops.ASIN(x)
 
 
 def acos(x: Number) -> Number:
@@ -170,7 +170,7 @@ def acos(x: Number) -> Number:
     >>> acos(1.0)
     0.0
     """
-    return ops.ACOS(x)  # type: ignore[no-any-return]
+    return x.acos() if isinstance(x, Value) else ops.ACOS(x)
 
 
 def atan(x: Number) -> Number:
@@ -183,7 +183,7 @@ def atan(x: Number) -> Number:
     >>> atan(0.0)
     0.0
     """
-    return ops.ATAN(x)  # type: ignore[no-any-return]
+    return x.atan() if isinstance(x, Value) else ops.ATAN(x)
 
 
 def sinh(x: Number) -> Number:
@@ -196,7 +196,7 @@ def sinh(x: Number) -> Number:
     >>> sinh(0.0)
     0.0
     """
-    return ops.SINH(x)  # type: ignore[no-any-return]
+    return x.sinh() if isinstance(x, Value) else ops.SINH(x)
 
 
 def cosh(x: Number) -> Number:
@@ -209,7 +209,7 @@ def cosh(x: Number) -> Number:
     >>> cosh(0.0)
     1.0
     """
-    return ops.COSH(x)  # type: ignore[no-any-return]
+    return x.cosh() if isinstance(x, Value) else ops.COSH(x)
 
 
 def tanh(x: Number) -> Number:
@@ -219,10 +219,10 @@ def tanh(x: Number) -> Number:
 
     Examples
     --------
-    >>> tanh(0.5)
-    0.46211715726000973
+    >>> round(tanh(0.5), 6)
+    0.462117
     """
-    return ops.TANH(x)  # type: ignore[no-any-return]
+    return x.tanh() if isinstance(x, Value) else ops.TANH(x)
 
 
 def asinh(x: Number) -> Number:
@@ -235,7 +235,7 @@ def asinh(x: Number) -> Number:
     >>> asinh(0.0)
     0.0
     """
-    return ops.ASINH(x)  # type: ignore[no-any-return]
+    return x.asinh() if isinstance(x, Value) else ops.ASINH(x)
 
 
 def acosh(x: Number) -> Number:
@@ -253,7 +253,7 @@ def acosh(x: Number) -> Number:
     >>> acosh(1.0)
     0.0
     """
-    return ops.ACOSH(x)  # type: ignore[no-any-return]
+    return x.acosh() if isinstance(x, Value) else ops.ACOSH(x)
 
 
 def atanh(x: Number) -> Number:
@@ -271,7 +271,7 @@ def atanh(x: Number) -> Number:
     >>> atanh(0.0)
     0.0
     """
-    return ops.ATANH(x)  # type: ignore[no-any-return]
+    return x.atanh() if isinstance(x, Value) else ops.ATANH(x)
 
 
 def erf(x: Number) -> Number:
@@ -284,7 +284,7 @@ def erf(x: Number) -> Number:
     >>> erf(0.0)
     0.0
     """
-    return ops.ERF(x)  # type: ignore[no-any-return]
+    return x.erf() if isinstance(x, Value) else ops.ERF(x)
 
 
 def sigmoid(x: Number) -> Number:
@@ -297,7 +297,7 @@ def sigmoid(x: Number) -> Number:
     >>> sigmoid(-1000.0)
     0.0
     """
-    return ops.SIGMOID(x)  # type: ignore[no-any-return]
+    return x.sigmoid() if isinstance(x, Value) else ops.SIGMOID(x)
 
 
 def softplus(x: Number) -> Number:
@@ -310,7 +310,7 @@ def softplus(x: Number) -> Number:
     >>> softplus(1000.0)
     1000.0
     """
-    return ops.SOFTPLUS(x)  # type: ignore[no-any-return]
+    return x.softplus() if isinstance(x, Value) else ops.SOFTPLUS(x)
 
 
 def relu(x: Number) -> Number:
@@ -323,7 +323,7 @@ def relu(x: Number) -> Number:
     >>> relu(-3.0)
     0.0
     """
-    return ops.RELU(x)  # type: ignore[no-any-return]
+    return x.relu() if isinstance(x, Value) else ops.RELU(x)
 
 
 def leaky_relu(x: Number) -> Number:
@@ -336,7 +336,7 @@ def leaky_relu(x: Number) -> Number:
     >>> leaky_relu(-3.0)
     -0.03
     """
-    return ops.LEAKY_RELU(x)  # type: ignore[no-any-return]
+    return x.leaky_relu() if isinstance(x, Value) else ops.LEAKY_RELU(x)
 
 
 def elu(x: Number) -> Number:
@@ -349,7 +349,7 @@ def elu(x: Number) -> Number:
     >>> elu(2.0)
     2.0
     """
-    return ops.ELU(x)  # type: ignore[no-any-return]
+    return x.elu() if isinstance(x, Value) else ops.ELU(x)
 
 
 def silu(x: Number) -> Number:
@@ -362,7 +362,7 @@ def silu(x: Number) -> Number:
     >>> silu(0.0)
     0.0
     """
-    return ops.SILU(x)  # type: ignore[no-any-return]
+    return x.silu() if isinstance(x, Value) else ops.SILU(x)
 
 
 def gelu(x: Number) -> Number:
@@ -375,7 +375,7 @@ def gelu(x: Number) -> Number:
     >>> gelu(0.0)
     0.0
     """
-    return ops.GELU(x)  # type: ignore[no-any-return]
+    return x.gelu() if isinstance(x, Value) else ops.GELU(x)
 
 
 @overload
@@ -487,7 +487,7 @@ def dot(a: Iterable[Value | float], b: Iterable[Value | float], bias: Value | fl
     right = tuple(b)
     if len(left) != len(right):
         raise ValueError(f"dot takes two sequences of the same length, got {len(left)} and {len(right)} numbers")
-    return _of_sequence(ops.DOT, (*left, *right, bias))
+    return apply_to_sequence(ops.DOT, (*left, *right, bias))
 
 
 def total(xs: Iterable[Value | float]) -> Value | Any:
@@ -498,7 +498,7 @@ def total(xs: Iterable[Value | float]) -> Value | Any:
     >>> total([1.0, 2.0, 3.0])
     6.0
     """
-    return _of_sequence(ops.TOTAL, tuple(xs))
+    return apply_to_sequence(ops.TOTAL, tuple(xs))
 
 
 def mean(xs: Iterable[Value | float]) -> Value | Any:
@@ -514,7 +514,7 @@ def mean(xs: Iterable[Value | float]) -> Value | Any:
     >>> mean([1.0, 2.0, 3.0])
     2.0
     """
-    return _of_sequence(ops.MEAN, _not_empty("mean", xs))
+    return apply_to_sequence(ops.MEAN, _not_empty("mean", xs))
 
 
 def logsumexp(xs: Iterable[Value | float]) -> Value | Any:
@@ -530,7 +530,7 @@ def logsumexp(xs: Iterable[Value | float]) -> Value | Any:
     >>> logsumexp([1000.0, 1000.0])
     1000.6931471805599
     """
-    return _of_sequence(ops.LOGSUMEXP, _not_empty("logsumexp", xs))
+    return apply_to_sequence(ops.LOGSUMEXP, _not_empty("logsumexp", xs))
 
 
 def softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
@@ -547,15 +547,8 @@ def softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
     [0.5, 0.5]
     """
     values = _not_empty("softmax", xs)
-    log_total = _of_sequence(ops.LOGSUMEXP, values)
+    log_total = apply_to_sequence(ops.LOGSUMEXP, values)
     return [ops.EXP(x - log_total) for x in values]
-
-
-def _of_sequence(op: Op, operands: tuple[Any, ...]) -> Any:
-    for operand in operands:
-        if isinstance(operand, Value):
-            return record_sequence(op, operands)
-    return op(*operands)
 
 
 def _not_empty(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:

@@ -173,6 +173,7 @@ _BINDING: Final[dict[Op, tuple[int, int, int]]] = {
     ops.SUB: (_SUM, _SUM, _PRODUCT),
     ops.MUL: (_PRODUCT, _PRODUCT, _SIGN),
     ops.DIV: (_PRODUCT, _PRODUCT, _SIGN),
+    ops.IEEE_DIV: (_PRODUCT, _PRODUCT, _SIGN),
     ops.POW: (_POWER, _ATOM, _SIGN),
     ops.IEEE_POW: (_POWER, _ATOM, _SIGN),
 }
@@ -199,8 +200,6 @@ def _write(op: Op, operands: list[_Text]) -> _Text:
         return _Text(f"{a.within(left)}{space}{op.symbol}{space}{b.within(right)}", binding)
     if op is ops.NEG:
         return _Text(f"-{operands[0].within(_POWER)}", _SIGN)
-    if op is ops.RECIPROCAL:
-        return _Text(f"1 / {operands[0].within(_SIGN)}", _PRODUCT)
     texts = [operand.text for operand in operands]
     if op is ops.DOT:
         n = len(texts) // 2

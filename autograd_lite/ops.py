@@ -7,7 +7,7 @@ them, `compile` turns them into array code, and the tests run over them.
 A derivative rule is written once. It is given the operands and the result and may use arithmetic and other rows of the
 table, called like functions: given floats it computes floats, given `Value` s it builds the graph of the derivative,
 given NumPy arrays it computes arrays. On floats a rule never raises: an infinite or undefined slope is inf or nan. That
-is why rules divide by `RECIPROCAL` and not by `/` wherever the divisor can be zero.
+is why rules divide by `IEEE_DIV` and not by `/` wherever the divisor can be zero.
 """
 
 from __future__ import annotations
@@ -83,19 +83,20 @@ class Op:
         """Apply the operation to floats, Values or arrays."""
         if self.arity and len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} operands, got {len(operands)}")
-        kind: object = None
+        others: list[Number] = []
         for operand in operands:
             if isinstance(operand, (float, int)):
                 continue
             record = getattr(operand, "_record", None)
             if record is not None:  # a Value: floor 2 knows what to do with it
                 return record(self, operands)
-            kind = operand
-        if kind is None:
+            others.append(operand)
+        if not others:
             return float(self.forward(*operands))
-        if hasattr(kind, "__array_ufunc__"):
+        other = others[0]
+        if hasattr(other, "__array_ufunc__"):
             return self._on_arrays(operands)
-        raise TypeError(f"{self.name} takes numbers, Values or NumPy arrays, got {type(kind).__name__}: {kind!r}")
+        raise TypeError(f"{self.name} takes numbers, Values or NumPy arrays, got {type(other).__name__}: {other!r}")
 
     def _on_arrays(self, operands: tuple[Number, ...]) -> Number:
         import numpy
@@ -185,8 +186,12 @@ def _ieee_log(x: float) -> float:
     return math.log(x) if x > 0.0 else -math.inf if x == 0.0 else math.nan
 
 
-def _ieee_reciprocal(x: float) -> float:
-    return 1.0 / x if x != 0.0 else math.copysign(math.inf, x)
+def _ieee_divide(x: float, y: float) -> float:
+    if y != 0.0:
+        return x / y
+    if x == 0.0 or math.isnan(x):
+        return math.nan
+    return math.copysign(math.inf, x) * math.copysign(1.0, y)
 
 
 def _sign(x: float) -> float:
@@ -279,7 +284,7 @@ def _array_logsumexp(*xs: Number) -> Number:
 ADD: Final[Op] = _operator("add", "+", lambda x, y: x + y, lambda x, y, z: (1.0, 1.0))
 SUB: Final[Op] = _operator("sub", "-", lambda x, y: x - y, lambda x, y, z: (1.0, -1.0))
 MUL: Final[Op] = _operator("mul", "*", lambda x, y: x * y, lambda x, y, z: (y, x))
-DIV: Final[Op] = _operator("div", "/", lambda x, y: x / y, lambda x, y, z: (RECIPROCAL(y), -z * RECIPROCAL(y)))
+DIV: Final[Op] = _operator("div", "/", lambda x, y: x / y, lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)))
 POW: Final[Op] = _operator("pow", "**", _power, lambda x, y, z: _power_partials(x, y))
 NEG: Final[Op] = _add_row(Op("neg", "-", 1, lambda x: -x, lambda x, z: (-1.0,)))
 ABS: Final[Op] = _unary("abs", abs, lambda x, y: (SIGN(x),))
@@ -287,21 +292,21 @@ ABS: Final[Op] = _unary("abs", abs, lambda x, y: (SIGN(x),))
 # Functions of one number: `y` is the result.
 EXP: Final[Op] = _unary("exp",   math.exp,   lambda x, y: (y,))
 EXPM1: Final[Op] = _unary("expm1", math.expm1, lambda x, y: (EXP(x),))
-LOG: Final[Op] = _unary("log",   math.log,   lambda x, y: (RECIPROCAL(x),))
-LOG1P: Final[Op] = _unary("log1p", math.log1p, lambda x, y: (RECIPROCAL(1.0 + x),))
-SQRT: Final[Op] = _unary("sqrt",  math.sqrt,  lambda x, y: (0.5 * RECIPROCAL(y),))
+LOG: Final[Op] = _unary("log",   math.log,   lambda x, y: (IEEE_DIV(1.0, x),))
+LOG1P: Final[Op] = _unary("log1p", math.log1p, lambda x, y: (IEEE_DIV(1.0, 1.0 + x),))
+SQRT: Final[Op] = _unary("sqrt",  math.sqrt,  lambda x, y: (IEEE_DIV(0.5, y),))
 SIN: Final[Op] = _unary("sin",   math.sin,   lambda x, y: (COS(x),))
 COS: Final[Op] = _unary("cos",   math.cos,   lambda x, y: (-SIN(x),))
 TAN: Final[Op] = _unary("tan",   math.tan,   lambda x, y: (1.0 + y * y,))
-ASIN: Final[Op] = _unary("asin",  math.asin,  lambda x, y: (RECIPROCAL(SQRT((1.0 - x) * (1.0 + x))),))
-ACOS: Final[Op] = _unary("acos",  math.acos,  lambda x, y: (-RECIPROCAL(SQRT((1.0 - x) * (1.0 + x))),))
-ATAN: Final[Op] = _unary("atan",  math.atan,  lambda x, y: (RECIPROCAL(1.0 + x * x),))
+ASIN: Final[Op] = _unary("asin",  math.asin,  lambda x, y: (IEEE_DIV(1.0, SQRT((1.0 - x) * (1.0 + x))),))
+ACOS: Final[Op] = _unary("acos",  math.acos,  lambda x, y: (-IEEE_DIV(1.0, SQRT((1.0 - x) * (1.0 + x))),))
+ATAN: Final[Op] = _unary("atan",  math.atan,  lambda x, y: (IEEE_DIV(1.0, 1.0 + x * x),))
 SINH: Final[Op] = _unary("sinh",  math.sinh,  lambda x, y: (COSH(x),))
 COSH: Final[Op] = _unary("cosh",  math.cosh,  lambda x, y: (SINH(x),))
 TANH: Final[Op] = _unary("tanh",  math.tanh,  lambda x, y: (1.0 - y * y,))
-ASINH: Final[Op] = _unary("asinh", math.asinh, lambda x, y: (RECIPROCAL(HYPOT(x, 1.0)),))
-ACOSH: Final[Op] = _unary("acosh", math.acosh, lambda x, y: (RECIPROCAL(SQRT(x - 1.0) * SQRT(x + 1.0)),))
-ATANH: Final[Op] = _unary("atanh", math.atanh, lambda x, y: (RECIPROCAL((1.0 - x) * (1.0 + x)),))
+ASINH: Final[Op] = _unary("asinh", math.asinh, lambda x, y: (IEEE_DIV(1.0, HYPOT(x, 1.0)),))
+ACOSH: Final[Op] = _unary("acosh", math.acosh, lambda x, y: (IEEE_DIV(1.0, SQRT(x - 1.0) * SQRT(x + 1.0)),))
+ATANH: Final[Op] = _unary("atanh", math.atanh, lambda x, y: (IEEE_DIV(1.0, (1.0 - x) * (1.0 + x)),))
 ERF: Final[Op] = _unary("erf",   math.erf,   lambda x, y: (_TWO_OVER_SQRT_PI * EXP(-x * x),))
 
 SIGMOID: Final[Op] = _unary("sigmoid",    _sigmoid,    lambda x, y: (y * (1.0 - y),),
@@ -321,7 +326,7 @@ GELU: Final[Op] = _unary("gelu",       _gelu,       lambda x, y: (NORMAL_CDF(x) 
 
 # Functions of two numbers: `z` is the result. Where max and min tie, each operand takes half.
 ATAN2: Final[Op] = _binary("atan2",   math.atan2, lambda y, x, z: _atan2_partials(y, x))
-HYPOT: Final[Op] = _binary("hypot",   math.hypot, lambda x, y, z: (x * RECIPROCAL(z), y * RECIPROCAL(z)))
+HYPOT: Final[Op] = _binary("hypot",   math.hypot, lambda x, y, z: (IEEE_DIV(x, z), IEEE_DIV(y, z)))
 MAXIMUM: Final[Op] = _binary("maximum", max, lambda x, y, z: (GREATER(x, y) + 0.5 * EQUAL(x, y), GREATER(y, x) + 0.5 * EQUAL(x, y)))
 MINIMUM: Final[Op] = _binary("minimum", min, lambda x, y, z: (GREATER(y, x) + 0.5 * EQUAL(x, y), GREATER(x, y) + 0.5 * EQUAL(x, y)))
 
@@ -334,10 +339,11 @@ DOT: Final[Op] = _of_sequence("dot",       _dot,       lambda *xs: (*xs[len(xs) 
 LOGSUMEXP: Final[Op] = _of_sequence("logsumexp", _logsumexp, lambda *xs: tuple([EXP(x - xs[-1]) for x in xs[:-1]]), _array_logsumexp)
 
 # Helpers of the rules. None of them raises on floats, so no derivative does, of any order.
-RECIPROCAL: Final[Op] = _helper("reciprocal", "1/",   1, _ieee_reciprocal, lambda x, y: (-y * y,))
+IEEE_DIV: Final[Op] = _helper("ieee_div",   "/",    2, _ieee_divide,     lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)),
+                     formula=lambda x, y: x / y)
 IEEE_POW: Final[Op] = _helper("ieee_pow",   "**",   2, ieee_power,      lambda x, y, z: _power_partials(x, y),
                      formula=lambda x, y: x**y)
-IEEE_LOG: Final[Op] = _helper("ieee_log",   "log",  1, _ieee_log,        lambda x, y: (RECIPROCAL(x),), formula=lambda x: LOG(x))
+IEEE_LOG: Final[Op] = _helper("ieee_log",   "log",  1, _ieee_log,        lambda x, y: (IEEE_DIV(1.0, x),), formula=lambda x: LOG(x))
 SIGN: Final[Op] = _helper("sign",       "sign", 1, _sign,            lambda x, y: (0.0,))
 GREATER: Final[Op] = _helper("greater",    ">",    2, lambda x, y: 1.0 if x > y else 0.0,  lambda x, y, z: (0.0, 0.0))
 EQUAL: Final[Op] = _helper("equal",      "==",   2, lambda x, y: 1.0 if x == y else 0.0, lambda x, y, z: (0.0, 0.0))
@@ -369,5 +375,5 @@ def _silu_partials(x: Number) -> tuple[Number, ...]:
 
 def _atan2_partials(y: Number, x: Number) -> tuple[Number, ...]:
     # (x, -y) / (x² + y²), by way of hypot, which neither overflows nor underflows.
-    scale = RECIPROCAL(HYPOT(x, y))
-    return x * scale * scale, -(y * scale * scale)
+    radius = HYPOT(x, y)
+    return IEEE_DIV(IEEE_DIV(x, radius), radius), -IEEE_DIV(IEEE_DIV(y, radius), radius)

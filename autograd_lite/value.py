@@ -365,7 +365,7 @@ class Value:
 
     # --- passes over the graph ----------------------------------------------------------------------------------------
 
-    def backward(self, gradient: float = 1.0) -> None:
+    def backward(self, gradient: object = 1.0) -> None:
         """Compute ∂self/∂node for every node of the graph, right to left.
 
         Leaves accumulate: what they held before is added to the result, so that a second call doubles it. Inner nodes
@@ -522,6 +522,12 @@ class Value:
             order.pop()
             return order
 
+    def draw(self, **options: Any) -> Any:
+        """Draw the graph of this node: `autograd_lite.draw(self, **options)`, a `Picture`."""
+        from autograd_lite.drawing import draw
+
+        return draw(self, **options)
+
     # --- copies -------------------------------------------------------------------------------------------------------
 
     def __copy__(self) -> Value:
@@ -671,13 +677,13 @@ class Value:
             return getattr(self, "a" + name[3:])
         raise AttributeError(f"a Value has no attribute {name!r}")
 
-    def _record(self, op: Op, operands: tuple[object, ...]) -> Value:
+    def _record(self, op: Op, operands: tuple[object, ...]) -> Any:
         """Apply any row to any operands; `Op.__call__` comes here when one of them is a Value."""
         if op.arity == 1:
             return _apply(op, self, 0.0, None, 0.0)
         if op.arity == 2:
             return _apply_binary(op, operands[0], operands[1])
-        return record_sequence(op, operands)
+        return apply_to_sequence(op, operands)
 
 
 def _as_float(number: object, what: str) -> float:
@@ -773,8 +779,15 @@ def _apply_binary(op: Op, left: object, right: object) -> Value:
     return _apply(op, parent_left, constant_left, parent_right, constant_right)
 
 
-def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
-    """Make the node of a row that takes a sequence, or more than two operands."""
+def apply_to_sequence(op: Op, operands: tuple[object, ...]) -> Any:
+    """Apply a row that takes a sequence, or more than two operands: a node if one of them is a Value."""
+    is_recorded = False
+    for operand in operands:
+        if isinstance(operand, Value):
+            is_recorded = True
+            break
+    if not is_recorded:
+        return op(*operands)
     for operand in operands:
         if type(operand) is not float and not isinstance(operand, Value):
             operands = tuple([x if isinstance(x, Value) else _as_float(x, op.name) for x in operands])
@@ -856,6 +869,7 @@ def _evaluate_unary(node: Value, op: Op) -> None:
     x = node._partial_left if node._left is None else node._left._data
     if op is NEG:
         node._data = -x
+        node._partial_left = -1.0
     else:
         node._data = op.forward(x)
         (node._partial_left,) = op.partials(x, node._data)
@@ -880,7 +894,7 @@ def _evaluate_binary(node: Value, op: Op) -> None:
     elif op is DIV:
         z = x / y
         by_left = 1.0 / y
-        by_right = -z * by_left
+        by_right = -(z / y)
     elif op is POW and right is None:
         z = op.forward(x, y)
         by_left = y * ieee_power(x, y - 1.0) if y != 0.0 else 0.0

@@ -1,1 +1,4 @@
+"""Seeing: a graph as a picture."""
+
+from autograd_lite.drawing.picture import Picture as Picture
 from autograd_lite.drawing.picture import draw as draw

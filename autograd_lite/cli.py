@@ -1,0 +1,153 @@
+"""The command line: `autograd-lite demo` and `autograd-lite eval`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import autograd_lite
+from autograd_lite import Graph, Value, draw
+from autograd_lite.expression import ExpressionError, evaluate
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the program's name; by default what the shell gave.
+
+    Returns
+    -------
+    int
+        The exit code: 0, 1 for arithmetic that fails or a file that cannot be written, 2 for a mistake in the call.
+    """
+    options = _parser().parse_args(_shield_expression(list(sys.argv[1:] if arguments is None else arguments)))
+    try:
+        options.run(options)
+    except ExpressionError as error:
+        print(f"autograd-lite: {error}", file=sys.stderr)
+        return 2
+    except (ArithmeticError, ValueError, OSError) as error:
+        print(f"autograd-lite: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="autograd-lite", description="A scalar autograd engine to see and to read.")
+    engine = "compiled" if autograd_lite.COMPILED else "pure Python"
+    version = f"autograd-lite {autograd_lite.__version__} ({engine} engine)"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="build, differentiate and draw the lecture's example")
+    demo.add_argument("--out", metavar="DIR", default="autograd-lite-demo", help="where the pictures go (%(default)s)")
+    demo.set_defaults(run=_demo)
+
+    evaluation = commands.add_parser(
+        "eval",
+        help="value and gradients of an expression",
+        description='Print value and gradients of an expression: autograd-lite eval "0.5*(w*x + b - y)**2" w=2 x=-2 b=8 y=2',
+    )
+    evaluation.add_argument(
+        "expression", help="arithmetic and the functions of the package: tanh(w*x), dot([u, v], [1, 2])"
+    )
+    evaluation.add_argument("values", nargs="*", metavar="NAME=NUMBER", help="the value of each name")
+    evaluation.add_argument("--draw", metavar="FILE", help="save the graph as .svg, .png, .pdf or .dot")
+    evaluation.set_defaults(run=_eval)
+    return parser
+
+
+_SHIELD = "\0"  # no argument that a shell passes can hold it
+
+
+def _shield_expression(arguments: list[str]) -> list[str]:
+    """Let an expression begin with a minus sign, which argparse would take for an option's."""
+    if arguments[:1] == ["eval"]:
+        for i, argument in enumerate(arguments[1:], start=1):
+            if arguments[i - 1] == "--draw" or argument.startswith("--") or argument == "-h":
+                continue
+            if argument.startswith("-"):
+                arguments[i] = _SHIELD + argument
+            break
+    return arguments
+
+
+def _eval(options: argparse.Namespace) -> None:
+    leaves = _leaves(options.values)
+    result = evaluate(options.expression.removeprefix(_SHIELD), leaves)
+    if not isinstance(result, Value):
+        print(_table([("value", _short(result))]))
+        return
+    result.backward()
+    rows = [(name, _short(leaf.data), _short(leaf.grad)) for name, leaf in leaves.items()]
+    print(f"value  {_short(result.data)}\n")
+    print(_table([("leaf", "value", "gradient"), *rows]))
+    if options.draw:
+        draw(result, partials=True).save(options.draw)
+        print(f"\nsaved  {options.draw}")
+
+
+def _leaves(assignments: Sequence[str]) -> dict[str, Value]:
+    leaves: dict[str, Value] = {}
+    for assignment in assignments:
+        name, equals, number = assignment.partition("=")
+        if not equals or not name.isidentifier():
+            raise ExpressionError(f"a value is given as NAME=NUMBER, got {assignment!r}")
+        if name in leaves:
+            raise ExpressionError(f"{name} is given twice")
+        try:
+            leaves[name] = Value(float(number), name)
+        except ValueError:
+            raise ExpressionError(f"{name} must be a number, got {number!r}") from None
+    return leaves
+
+
+def _demo(options: argparse.Namespace) -> None:
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    w, x, b, y = Value(2.0, "w"), Value(-2.0, "x"), Value(8.0, "b"), Value(2.0, "y")
+    c = w * x
+    a = c + b
+    d = a - y
+    J = 0.5 * d**2
+    c.label, a.label, d.label, J.label = "c", "a", "d", "J"
+    J.backward()
+
+    print("The lecture's computation graph: c = wx, a = c + b, d = a - y, J = d²/2\n")
+    named = [node for node in Graph(J) if node.label]
+    print("Forward, left to right")
+    print(_table([(f"  {node.label}", _short(node.data)) for node in named]))
+    print("\nBackward, right to left")
+    print(_table([(f"  ∂J/∂{node.label}", _short(node.grad)) for node in reversed(named)]))
+
+    picture = draw(J, partials=True)
+    for ending in ("svg", "png"):
+        picture.save(folder / f"graph.{ending}")
+
+    epsilon = 0.001
+    before = J.data
+    w.data += epsilon
+    after = J.forward()
+    print(f"\nBump w by {epsilon}: J goes from {_short(before)} to {_short(after)},")
+    print(f"that is {_short((after - before) / epsilon)} for each unit of w; the gradient says {_short(w.grad)}.")
+    print(f"\nThe picture: {folder / 'graph.svg'} and {folder / 'graph.png'}")
+
+
+def _short(number: float) -> str:
+    return f"{number:.12g}"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Columns in line: the first to the left, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for first, *rest in rows:
+        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:])]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,141 @@
+"""From DOT to SVG, PNG and PDF: by the system's Graphviz if there is one, else by the embedded renderer."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping
+from html import escape
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from autograd_lite.drawing import palette
+
+# Fonts whose metrics every renderer knows; the style sheet of an SVG names others of the same widths.
+TEXT_FONT: Final = "Arial"
+NUMBER_FONT: Final = "Courier New"
+
+_PNG_RESOLUTION: Final = 144  # dots an inch: sharp on a projector
+
+
+def render(source: str, format: str) -> bytes:
+    """Render DOT with the system's `dot`, else with the embedded renderer.
+
+    Parameters
+    ----------
+    source : str
+        A graph in the DOT language.
+    format : str
+        `"svg"`, `"png"` or `"pdf"`.
+
+    Raises
+    ------
+    RuntimeError
+        If a PDF is asked for and there is no `dot`, or if no renderer is there, or if it fails.
+    """
+    system = shutil.which("dot")
+    if format == "pdf" and system is None:
+        raise RuntimeError(
+            "a PDF needs the system's Graphviz, and there is no `dot` on the PATH (the embedded renderer writes SVG and"
+            " PNG only): install Graphviz, or save as .svg or .png"
+        )
+    renderers = [system] if system else []
+    if format != "pdf" and (embedded := _embedded_renderer()):
+        renderers.append(embedded)
+    if not renderers:
+        raise RuntimeError(
+            "no renderer: there is no `dot` on the PATH and the embedded one is missing: pip install graphviz-pure"
+        )
+    problem = ""
+    for program in renderers:
+        command = [program, f"-T{format}", *([f"-Gdpi={_PNG_RESOLUTION}"] if format == "png" else [])]
+        try:
+            result = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
+        except OSError as error:
+            problem = str(error)
+            continue
+        if result.returncode == 0 and result.stdout:
+            return result.stdout
+        problem = result.stderr.decode(errors="replace").strip() or f"exit code {result.returncode}"
+    raise RuntimeError(f"{Path(renderers[-1]).name} could not draw this graph: {problem}")
+
+
+def _embedded_renderer() -> str | None:
+    """The program of the graphviz-pure package, which may stand where no PATH leads."""
+    try:
+        files = metadata.distribution("graphviz-pure").files or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.stem == "graphviz-pure" and os.access(path := str(file.locate()), os.X_OK):
+            return path
+    return shutil.which("graphviz-pure")
+
+
+# --- SVG --------------------------------------------------------------------------------------------------------------
+
+_COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+_HEAD: Final = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
+_TITLE: Final = re.compile(r'(<g id="([^"]*)"[^>]*>)\n<title>[^<]*</title>')
+_TEXT: Final = re.compile(r'<text (?:xml:space="preserve" )?([^>]*) font-family="([^"]*)"([^>]*)>')
+# Text that a player rewrites, by the colour that Graphviz gave it.
+_CLASSES: Final = {palette.DATA.light: "data", palette.GRAD.light: "grad"}
+
+
+def finish_svg(svg: str, title: str, tooltips: Mapping[str, str]) -> str:
+    """Make Graphviz's SVG fit for a page: one element, in px, with a theme, tooltips and names for a player.
+
+    Nodes and edges keep their ids (`n0`, `e0` …) and get their tooltip; numbers get the class `data` or `grad`.
+    `title` and `tooltips` may hold any text.
+    """
+    svg = _COMMENT.sub("", svg[svg.index("<svg ") :]).replace("&#45;", "-")
+    svg = _HEAD.sub(
+        lambda match: (
+            f'<svg class="autograd-lite" role="img" aria-label="{escape(title)}"'
+            f' style="max-width:100%;height:auto" width="{match[1]}" height="{match[2]}"'
+        ),
+        svg,
+        count=1,
+    )
+    svg = svg.replace("\n<g ", f"\n<style>{palette.style_sheet()}</style>\n<g ", 1)
+    svg = _TEXT.sub(_with_class, svg)
+    return _TITLE.sub(
+        lambda match: (
+            f"{match[1]}<title>{escape(tooltips[match[2]], quote=False)}</title>" if match[2] in tooltips else match[1]
+        ),
+        svg,
+    )
+
+
+def _with_class(match: re.Match[str]) -> str:
+    """A text element with classes in place of its font, which the style sheet gives."""
+    before, font, after = match.groups()
+    classes = ["mono"] if font == NUMBER_FONT else []
+    classes += [name for colour, name in _CLASSES.items() if f'fill="{colour}"' in after]
+    attribute = f' class="{" ".join(classes)}"' if classes else ""
+    return f'<text{attribute} {before} font-family="{font}"{after}>'
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that at every moment there is either the old one, the new one, or none.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory is not there.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot save {path.name}: there is no directory {str(path.parent)!r}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

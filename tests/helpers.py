@@ -1,0 +1,46 @@
+"""What several test files use: strategies over the operations table."""
+
+import math
+import struct
+
+from hypothesis import strategies as st
+
+from autograd_lite import Value, ops
+
+# Where each function of one number is smooth and well-conditioned.
+DOMAIN = {
+    "log": (0.1, 10.0),
+    "log1p": (-0.9, 10.0),
+    "sqrt": (0.1, 10.0),
+    "asin": (-0.9, 0.9),
+    "acos": (-0.9, 0.9),
+    "acosh": (1.1, 10.0),
+    "atanh": (-0.9, 0.9),
+    "tan": (-1.2, 1.2),
+}
+UNARY = [op for op in ops.TABLE.values() if op.arity == 1]
+BINARY = [op for op in ops.TABLE.values() if op.arity == 2]
+SEQUENCE = [op for op in ops.TABLE.values() if op.arity == 0]
+ANY_FLOAT = st.floats() | st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, -1e308, math.inf, -math.inf, math.nan])
+
+
+def name_of(op):
+    return op.name
+
+
+def bits(x):
+    """A float as its bits, so that 0.0 and -0.0 differ and nan equals nan."""
+    return "nan" if math.isnan(x) else struct.pack("<d", x)
+
+
+def outcome(function, *arguments):
+    """The bits of a result, or the type of the exception."""
+    try:
+        result = function(*arguments)
+    except (ArithmeticError, ValueError) as error:
+        return type(error)
+    return bits(result.data if isinstance(result, Value) else result)
+
+
+def domain(op):
+    return st.floats(*DOMAIN.get(op.name, (-3.0, 3.0)))

@@ -1,0 +1,138 @@
+"""The command line."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_lite import COMPILED, Value, __version__
+from autograd_lite.cli import main
+from autograd_lite.expression import ExpressionError, evaluate
+
+
+def run(capsys, *arguments):
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_eval_prints_value_and_gradients(capsys):
+    code, out, _ = run(capsys, "eval", "0.5*(w*x + b - y)**2", "w=2", "x=-2", "b=8", "y=2")
+    assert code == 0
+    lines = [line.split() for line in out.splitlines() if line]
+    assert lines == [
+        ["value", "2"],
+        ["leaf", "value", "gradient"],
+        ["w", "2", "-4"],
+        ["x", "-2", "4"],
+        ["b", "8", "2"],
+        ["y", "2", "-2"],
+    ]
+
+
+def test_eval_takes_an_expression_that_begins_with_a_minus_sign(capsys):
+    code, out, _ = run(capsys, "eval", "-x**2", "x=3")
+    assert (code, out.splitlines()[0].split()) == (0, ["value", "-9"])
+
+
+def test_eval_of_numbers_alone(capsys):
+    assert run(capsys, "eval", "2*3")[:2] == (0, "value  6\n")
+
+
+def test_eval_draws(capsys, tmp_path):
+    code, out, _ = run(capsys, "eval", "--draw", str(tmp_path / "g.svg"), "tanh(w)", "w=1")
+    assert code == 0
+    assert "<svg" in (tmp_path / "g.svg").read_text(encoding="utf-8")
+    assert "g.svg" in out
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "message"),
+    [
+        ("w*", 3, "invalid syntax"),
+        ("  w*", 5, "invalid syntax"),
+        ("", 1, "invalid syntax"),
+        ("w + foo(w)", 5, "there is no function foo"),
+        ("w + w.data", 5, "w.data is not allowed"),
+        ("__import__('os')", 1, "no function __import__"),
+        ("é*w + (w := 3)", 1, "é has no value"),
+        ("w + é", 5, "é has no value"),
+        ("w if w else 1", 1, "not allowed"),
+        ("w + [w][0]", 5, "not allowed"),
+        ("w > 1", 1, "not allowed"),
+        ("w + 'a'", 5, "not allowed"),
+        ("w + True", 5, "not allowed"),
+        ("w + 1j", 5, "not allowed"),
+        ("w @ w", 1, "other than"),
+        ("w + tanh", 5, "it is a function"),
+        ("w + [w]", 5, "sequence where a number"),
+        ("w + sin(w, w)", 5, "argument"),
+        ("w + sin(*[w])", 9, "not allowed"),
+        ("w + sin(**w)", 5, "not allowed"),
+        ("w + (lambda: w)()", 5, "not allowed"),
+        ("w.real(w)", 1, "not allowed"),
+        ("w + f'{w}'", 5, "not allowed"),
+        ("w\n+ q", 1, None),
+    ],
+)
+def test_a_mistake_in_an_expression_is_one_line_with_its_column(capsys, expression, column, message):
+    code, out, err = run(capsys, "eval", expression, "w=2")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    if message:
+        assert f"column {column}: " in err
+        assert message in err
+
+
+@pytest.mark.parametrize("expression", ["log(w - 2)", "1/(w - 2)", "exp(1000*w)", "(w - 3)**0.5"])
+def test_failing_arithmetic_is_one_line_and_exit_code_1(capsys, expression):
+    code, out, err = run(capsys, "eval", expression, "w=2")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+
+
+@pytest.mark.parametrize("values", [["w=a"], ["w"], ["w=1", "w=2"], ["2=1"], ["w=1", "q=1"], []])
+def test_a_mistake_in_the_values_is_exit_code_2(capsys, values):
+    code, out, err = run(capsys, "eval", "w*w", *values)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("text", ["(" * 150 + "w" + ")" * 150 + "w", "-" * 5000 + "w", "w+" * 20_000 + "w", "w\0"])
+def test_monstrous_expressions_are_an_error_or_a_number(text):
+    try:
+        assert isinstance(evaluate(text, {"w": Value(1.0)}), Value)
+    except ExpressionError as error:
+        assert str(error)
+
+
+@given(text=st.text(alphabet="wx+-*/().,[]'\" =:1e9_é\n\tsin", max_size=30))
+@settings(max_examples=300)
+def test_any_text_is_a_number_or_a_known_error(text):
+    try:
+        result = evaluate(text, {"w": Value(0.5)})
+    except (ExpressionError, ArithmeticError, ValueError):
+        return
+    assert isinstance(result, (Value, float))
+
+
+def test_the_file_that_cannot_be_written_is_exit_code_1(capsys, tmp_path):
+    code, _, err = run(capsys, "eval", "w", "w=1", "--draw", str(tmp_path / "no" / "g.svg"))
+    assert (code, err.count("\n")) == (1, 1)
+
+
+def test_demo_shows_the_lecture_and_saves_its_pictures(capsys, tmp_path):
+    code, out, _ = run(capsys, "demo", "--out", str(tmp_path / "out"))
+    assert code == 0
+    assert "∂J/∂w" in out
+    assert "1.996002" in out
+    assert (tmp_path / "out" / "graph.svg").read_text(encoding="utf-8").endswith("</svg>\n")
+    assert (tmp_path / "out" / "graph.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_python_m_is_the_same_command():
+    run = subprocess.run(
+        [sys.executable, "-m", "autograd_lite", "--version"], capture_output=True, text=True, check=True
+    )
+    engine = "compiled" if COMPILED else "pure Python"
+    assert run.stdout == f"autograd-lite {__version__} ({engine} engine)\n"

@@ -1,0 +1,149 @@
+"""Graph: order, levels, edges, names and formulas."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_lite import Graph, Value, dot, functions, maximum, tanh, total
+
+
+def test_nodes_come_left_to_right_and_end_with_the_root(lecture):
+    graph = Graph(lecture.J)
+    assert graph.nodes[:7] == [lecture.w, lecture.x, lecture.c, lecture.b, lecture.a, lecture.y, lecture.d]
+    assert graph.nodes[-1] is lecture.J
+    assert len(graph) == 9
+    assert list(graph) == graph.nodes
+
+
+def test_leaves_are_the_inputs(lecture):
+    assert Graph(lecture.J).leaves == [lecture.w, lecture.x, lecture.b, lecture.y]
+
+
+def test_edges_carry_the_local_derivative(lecture):
+    edges = Graph(lecture.c).edges
+    assert edges == [(lecture.w, lecture.c, -2.0), (lecture.x, lecture.c, 2.0)]
+    assert edges[0].partial == -2.0
+
+
+def test_an_operand_used_twice_has_two_edges():
+    x = Value(3.0)
+    assert [(e.parent, e.partial) for e in Graph(x * x).edges] == [(x, 3.0), (x, 3.0)]
+
+
+def test_levels_depend_on_earlier_ones_only(lecture):
+    levels = Graph(lecture.J).levels
+    assert levels[0] == Graph(lecture.J).leaves
+    assert [len(level) for level in levels] == [4, 1, 1, 1, 1, 1]
+
+
+def test_a_leaf_is_a_graph():
+    x = Value(3.0, "x")
+    assert (Graph(x).nodes, Graph(x).edges, Graph(x).expression()) == ([x], [], "x")
+
+
+def test_names_come_from_labels_then_variables():
+    w, x = Value(2.0, "weight"), Value(3.0)
+    graph = Graph(w * x, names={"_": x, "w": w, "x": x, "other": 3})
+    assert [graph.name(node) for node in graph] == ["weight", "x", ""]
+    assert x.label == ""
+
+
+def test_only_a_value_has_a_graph():
+    with pytest.raises(TypeError, match="got int"):
+        Graph(3)
+
+
+def test_to_dict_is_plain_data(lecture):
+    lecture.c.backward()
+    assert Graph(lecture.c).to_dict() == {
+        "nodes": [
+            {"id": 0, "label": "w", "op": None, "operands": [], "data": 2.0, "grad": -2.0},
+            {"id": 1, "label": "x", "op": None, "operands": [], "data": -2.0, "grad": 2.0},
+            {"id": 2, "label": "", "op": "mul", "operands": [{"node": 0}, {"node": 1}], "data": -4.0, "grad": 1.0},
+        ],
+        "edges": [{"parent": 0, "child": 2, "partial": -2.0}, {"parent": 1, "child": 2, "partial": 2.0}],
+    }
+
+
+def test_to_networkx_keeps_parallel_edges():
+    x = Value(3.0, "x")
+    graph = Graph(x * x).to_networkx()
+    assert graph.nodes[0]["label"] == "x"
+    assert [d["partial"] for _, _, d in graph.edges(data=True)] == [3.0, 3.0]
+
+
+a, b, c = Value(2.0, "a"), Value(3.0, "b"), Value(0.5, "c")
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        (0.5 * (a * b + c - 2) ** 2, "0.5 * (a * b + c - 2)**2"),
+        (a + (b + c), "a + (b + c)"),
+        (a - (b - c), "a - (b - c)"),
+        (a / (b * c), "a / (b * c)"),
+        (a * b / c, "a * b / c"),
+        ((-a) ** 2, "(-a)**2"),
+        (-(a**2), "-a**2"),
+        (2**-a, "2**-a"),
+        ((a**b) ** c, "(a**b)**c"),
+        (a ** (b**c), "a**b**c"),
+        (a * -b, "a * -b"),
+        (-a * b, "-a * b"),
+        (-(a * b), "-(a * b)"),
+        (a - -3, "a - -3"),
+        (tanh(a + b), "tanh(a + b)"),
+        (abs(a), "abs(a)"),
+        (maximum(a, 0), "maximum(a, 0)"),
+        (dot([a, b], [1.5, c]), "dot([a, b], [1.5, c])"),
+        (dot([a], [b], c), "dot([a], [b], c)"),
+        (total([a, b]), "total([a, b])"),
+        (a * Value(0.25), "a * 0.25"),
+    ],
+)
+def test_formulas_have_no_more_parentheses_than_they_need(root, expected):
+    assert Graph(root).expression() == expected
+
+
+TREES = st.recursive(
+    st.sampled_from(["a", "b", "c"]) | st.floats(-2, 2).map(lambda x: f"({x!r})"),
+    lambda inner: (
+        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})")
+        | inner.map(lambda t: f"(-{t})")
+        | inner.map(lambda t: f"({t}**2)")
+        | st.lists(inner, min_size=2, max_size=2).map(lambda t: f"maximum({t[0]}, {t[1]})")
+        | st.lists(inner, min_size=4, max_size=4).map(lambda t: f"dot([{t[0]}, {t[1]}], [{t[2]}, {t[3]}])")
+    ),
+    max_leaves=12,
+)
+
+
+@given(text=TREES)
+@settings(max_examples=100)
+def test_a_formula_computes_the_same_float(text):
+    namespace = {
+        "a": a,
+        "b": b,
+        "c": c,
+        "maximum": functions.maximum,
+        "dot": functions.dot,
+        "inf": math.inf,
+        "nan": math.nan,
+    }
+    try:
+        root = eval(text, namespace)
+    except (ZeroDivisionError, OverflowError):
+        return
+    if isinstance(root, Value):
+        again = eval(Graph(root).expression(), namespace)
+        assert again.data == root.data or math.isnan(root.data)
+
+
+def test_a_formula_that_would_explode_is_refused():
+    y = a
+    for _ in range(100):
+        y = y * y
+    with pytest.raises(ValueError, match="longer than 10000"):
+        Graph(y).expression()

@@ -1,0 +1,245 @@
+"""The operations table: every row, in every mode."""
+
+import math
+import pickle
+
+import mpmath
+import numpy as np
+import pytest
+from helpers import ANY_FLOAT, BINARY, SEQUENCE, UNARY, domain, name_of, outcome
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from autograd_lite import Value, functions, ops
+
+SMOOTH_UNARY = [op for op in UNARY if op.name not in ("sign",)]
+
+# The same functions in another library, to 50 digits.
+MPMATH = {
+    "neg": lambda x: -x,
+    "abs": abs,
+    "log1p": mpmath.log1p,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "relu": lambda x: max(x, mpmath.mpf(0)),
+    "leaky_relu": lambda x: x if x > 0 else x * mpmath.mpf(0.01),
+    "elu": lambda x: x if x > 0 else mpmath.expm1(x),
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "gelu": lambda x: x * mpmath.ncdf(x),
+    "ieee_log": mpmath.log,
+    "normal_cdf": mpmath.ncdf,
+    "normal_pdf": mpmath.npdf,
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "pow": lambda x, y: x**y,
+    "ieee_div": lambda x, y: x / y,
+    "ieee_pow": lambda x, y: x**y,
+    "maximum": max,
+    "minimum": min,
+}
+
+
+def mp(op):
+    return MPMATH.get(op.name) or getattr(mpmath, op.name)
+
+
+@pytest.mark.parametrize("op", SMOOTH_UNARY, ids=name_of)
+@given(data=st.data())
+@settings(max_examples=30)
+def test_unary_result_and_derivative_equal_mpmath(op, data):
+    x = data.draw(st.floats(0.1, 3.0) if op.name == "ieee_log" else domain(op))
+    assume(abs(x) > 1e-3)  # away from the kinks at 0
+    y = op.forward(x)
+    with mpmath.workdps(50):
+        expected = mp(op)(mpmath.mpf(x))
+        slope = mpmath.diff(mp(op), mpmath.mpf(x), h=mpmath.mpf(10) ** -20)
+    assert y == pytest.approx(float(expected), rel=1e-14, abs=1e-15)
+    assert op.partials(x, y)[0] == pytest.approx(float(slope), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("op", [op for op in BINARY if op.name not in ("greater", "equal")], ids=name_of)
+@given(x=st.floats(0.1, 3.0), y=st.floats(-3.0, 3.0))
+@settings(max_examples=30)
+def test_binary_result_and_derivatives_equal_mpmath(op, x, y):
+    assume(abs(x - y) > 1e-3 and abs(y) > 1e-3)
+    z = op.forward(x, y)
+    with mpmath.workdps(50):
+        a, b = mpmath.mpf(x), mpmath.mpf(y)
+        expected = mp(op)(a, b)
+        slopes = [mpmath.diff(lambda t: mp(op)(t, b), a), mpmath.diff(lambda t: mp(op)(a, t), b)]
+    assert z == pytest.approx(float(expected), rel=1e-14)
+    assert op.partials(x, y, z) == pytest.approx([float(slope) for slope in slopes], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("op", SEQUENCE, ids=name_of)
+@given(xs=st.lists(st.floats(-3.0, 3.0), min_size=1, max_size=6))
+@settings(max_examples=30)
+def test_sequence_derivatives_equal_central_differences(op, xs):
+    operands = [*xs, *reversed(xs), 0.5] if op is ops.DOT else xs
+    y = op.forward(*operands)
+    partials = op.partials(*operands, y)
+    assert len(partials) == len(operands)
+    for i, partial in enumerate(partials):
+        left, right = list(operands), list(operands)
+        left[i] -= 1e-5
+        right[i] += 1e-5
+        assert partial == pytest.approx((op.forward(*right) - op.forward(*left)) / 2e-5, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("op", [*UNARY, *BINARY], ids=name_of)
+@given(data=st.data())
+@settings(max_examples=50)
+def test_derivatives_never_raise_on_floats(op, data):
+    operands = [data.draw(ANY_FLOAT) for _ in range(op.arity)]
+    try:
+        result = op.forward(*operands)
+    except (ArithmeticError, ValueError):
+        assume(False)
+    partials = op.partials(*operands, float(result))
+    assert [type(partial) for partial in partials] == [float] * op.arity
+
+
+@pytest.mark.parametrize("op", [*UNARY, *BINARY], ids=name_of)
+@given(data=st.data())
+@settings(max_examples=30)
+def test_one_rule_serves_floats_values_and_arrays(op, data):
+    operands = [data.draw(domain(op) if op.arity == 1 else st.floats(0.1, 3.0)) for _ in range(op.arity)]
+    assume(not (op.name == "ieee_log" and operands[0] <= 0))
+    result = float(op.forward(*operands))
+    partials = op.partials(*operands, result)
+
+    nodes = [Value(x) for x in operands]
+    by_values = op.partials(*nodes, op(*nodes))
+    assert [float(p) for p in by_values] == pytest.approx(partials, rel=1e-13, abs=1e-300)
+
+    arrays = [np.array([x, x]) for x in operands]
+    array_result = op(*arrays)
+    np.testing.assert_allclose(array_result, [result, result], rtol=1e-13, atol=1e-15)
+    with np.errstate(all="ignore"):
+        by_arrays = op.partials(*arrays, array_result)
+    for by_array, partial in zip(by_arrays, partials, strict=True):
+        np.testing.assert_allclose(by_array, partial, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("op", [*UNARY, *BINARY], ids=name_of)
+@given(data=st.data())
+@settings(max_examples=100)
+def test_value_mirrors_the_row_bit_for_bit(op, data):
+    operands = [data.draw(ANY_FLOAT) for _ in range(op.arity)]
+    expected = outcome(op.forward, *operands)
+    assert outcome(op, *[Value(x) for x in operands]) == expected
+    if op.arity == 2:
+        assert outcome(op, Value(operands[0]), operands[1]) == expected
+        assert outcome(op, operands[0], Value(operands[1])) == expected
+
+
+@pytest.mark.parametrize("op", [*UNARY, *BINARY], ids=name_of)
+@given(data=st.data())
+@settings(max_examples=50)
+def test_partials_of_a_node_are_those_of_its_row_bit_for_bit(op, data):
+    operands = [data.draw(ANY_FLOAT) for _ in range(op.arity)]
+    nodes = [Value(x) for x in operands]
+    try:
+        node = op(*nodes)
+    except (ArithmeticError, ValueError):
+        assume(False)
+    expected = op.partials(*operands, node.data)
+    assert [outcome(float, p) for p in node.partials] == [outcome(float, p) for p in expected]
+    node.forward()
+    assert [outcome(float, p) for p in node.partials] == [outcome(float, p) for p in expected]
+
+
+@pytest.mark.parametrize("constant_side", ["left", "right"])
+@pytest.mark.parametrize("op", [op for op in BINARY if op.public], ids=name_of)
+@given(x=ANY_FLOAT, constant=ANY_FLOAT)
+@settings(max_examples=50)
+def test_an_operand_that_is_a_constant_changes_no_derivative(op, constant_side, x, constant):
+    operands = (constant, x) if constant_side == "left" else (x, constant)
+    try:
+        result = float(op.forward(*operands))
+    except (ArithmeticError, ValueError):
+        assume(False)
+    expected = op.partials(*operands, result)[1 if constant_side == "left" else 0]
+    leaf = Value(x)
+    node = op(constant, leaf) if constant_side == "left" else op(leaf, constant)
+    assert outcome(float, node.partials[0]) == outcome(float, expected)
+    assert node.parents == (leaf,)
+
+
+def slope(function, *operands):
+    node = function(*[Value(x) for x in operands])
+    return node.partials if len(operands) > 1 else node.partials[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "operands", "expected"),
+    [
+        (functions.relu, (0.0,), 0.0),
+        (functions.relu, (-0.0,), 0.0),
+        (abs, (0.0,), 0.0),
+        (functions.maximum, (2.0, 2.0), (0.5, 0.5)),
+        (functions.minimum, (2.0, 2.0), (0.5, 0.5)),
+        (functions.sqrt, (0.0,), math.inf),
+        (lambda x: x**0, (0.0,), 0.0),
+        (lambda x: x**1, (0.0,), 1.0),
+        (lambda x: x**2, (0.0,), 0.0),
+        (lambda x: x**0.5, (0.0,), math.inf),
+        (lambda x: x**1.5, (0.0,), 0.0),
+        (lambda y: 0.0**y, (2.0,), 0.0),
+        (lambda x, y: x**y, (0.0, 2.0), (0.0, 0.0)),
+        (functions.asin, (1.0,), math.inf),
+        (functions.acos, (-1.0,), -math.inf),
+        (functions.acosh, (1.0,), math.inf),
+    ],
+)
+def test_kinks_follow_the_convention(function, operands, expected):
+    assert slope(function, *operands) == expected
+
+
+def test_a_power_of_a_negative_number_has_no_slope_by_its_exponent():
+    by_base, by_exponent = slope(lambda x, y: x**y, -2.0, 3.0)
+    assert by_base == 12.0
+    assert math.isnan(by_exponent)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "expected"),
+    [
+        (functions.sigmoid, -1000.0, 0.0),
+        (functions.sigmoid, 1000.0, 1.0),
+        (functions.softplus, 1000.0, 1000.0),
+        (functions.softplus, -1000.0, 0.0),
+        (functions.tanh, 1000.0, 1.0),
+        (functions.silu, -1000.0, 0.0),
+        (functions.elu, -1000.0, -1.0),
+        (functions.gelu, -1000.0, 0.0),
+    ],
+)
+def test_large_inputs_are_stable(function, x, expected):
+    assert function(x) == expected
+    node = function(Value(x))
+    node.backward()
+    assert node.data == expected
+
+
+def test_logsumexp_and_softmax_do_not_overflow():
+    assert functions.logsumexp([1000.0, 1000.0]) == 1000.0 + math.log(2.0)
+    assert functions.softmax([-1e308, 1e308]) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("op", ops.TABLE.values(), ids=name_of)
+def test_a_row_pickles_as_itself(op):
+    assert pickle.loads(pickle.dumps(op)) is op
+
+
+def test_the_table_holds_every_public_function():
+    rows = {op.name for op in ops.TABLE.values() if op.public}
+    operators = {"add", "sub", "mul", "div", "pow", "neg", "abs"}
+    assert {name for name in rows - operators if not hasattr(functions, name)} == set()
+
+
+def test_a_row_refuses_the_wrong_number_of_operands():
+    with pytest.raises(TypeError, match="tanh takes 1 operands, got 2"):
+        ops.TANH(1.0, 2.0)

@@ -1,0 +1,83 @@
+"""The package as a whole: its public face, its documentation, and what it loads."""
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd_lite
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(autograd_lite.__path__, "autograd_lite.")
+    if not module.name.endswith("__main__")
+)
+
+
+def source_of(name):
+    """The Python text of a module, which is installed beside the compiled one."""
+    path = Path(importlib.import_module(name).__file__)
+    return path if path.suffix == ".py" else path.with_name(path.name.partition(".")[0] + ".py")
+
+
+def documented(tree, prefix=""):
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node)):
+            yield getattr(node, "name", "module"), text
+
+
+@pytest.mark.parametrize("name", ["autograd_lite", *MODULES])
+def test_the_examples_in_the_docstrings_hold(name):
+    path = source_of(name)
+    namespace = vars(importlib.import_module(name))
+    parser, runner = doctest.DocTestParser(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for title, text in documented(ast.parse(path.read_text(encoding="utf-8"))):
+        public = {key: getattr(autograd_lite, key) for key in autograd_lite.__all__} if name == "autograd_lite" else {}
+        runner.run(parser.get_doctest(text, {**namespace, **public}, f"{name}.{title}", str(path), 0))
+    assert runner.failures == 0
+
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_the_snippets_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    snippets = README.read_text(encoding="utf-8").split("```python\n")[1:]
+    assert snippets
+    for snippet in snippets:
+        code = snippet.split("```")[0]
+        exec(compile(code, "README.md", "exec"), namespace)
+
+
+def test_import_loads_nothing_heavy():
+    code = "import sys, autograd_lite; autograd_lite.Value(1.0); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "graphviz", "graphviz_pure", "matplotlib", "tqdm", "sympy", "scipy"} & set(loaded)
+
+
+@pytest.mark.parametrize("name", autograd_lite.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(autograd_lite, name) is not None
+    assert name in dir(autograd_lite)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="tensor"):
+        _ = autograd_lite.tensor
+
+
+FLOORS = {"_native": 0, "ops": 1, "value": 2, "functions": 3, "formula": 3, "graph": 3}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_room_imports_one_above_it(name):
+    floor = FLOORS.get(name.split(".")[1], 9)
+    for node in ast.parse(source_of(name).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("autograd_lite."):
+            assert FLOORS.get(node.module.split(".")[1], 9) <= floor

@@ -123,10 +123,10 @@ def test_each_operation_of_two_numbers(op):
 @pytest.mark.parametrize("size", [1, 3, 9])
 def test_each_operation_of_a_sequence(op, size):
     w = [Value(0.1 * i + 0.3) for i in range(size)]
-    assert_same(lambda x: op(*[v * tanh(x) for v in w]), w, np.linspace(-2, 2, 5))
+    assert_same(lambda x: op(*[v * tanh(x) for v in w]), w, np.linspace(-2, 2.5, 5))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, report_multiple_bugs=False)
 @given(st.integers(0, 10**6), st.integers(1, 25), st.sampled_from([1, 2, 5]))
 def test_random_expressions(seed, size, count):
     f, parameters, X = random_case(seed, size, count)

@@ -222,7 +222,7 @@ class _Scheduler:
 
     def _name(self, stem: str) -> str:
         self.names[stem] += 1
-        return f"{stem}{self.names[stem]}"
+        return f"{stem}{self.names[stem]}" if stem in ("z", "s") else f"{stem}_{self.names[stem]}"
 
     def _sort_key(self, indices: FactorList | list[int]) -> list[int]:
         return [a if (a := self.address[i]) >= 0 else 1_000_000_000 + i for i in indices]
@@ -249,17 +249,17 @@ class _Scheduler:
             return
         shape = shape or (len(group),)
         operands = [columns[i].shaped(shape) if i in columns else x for i, x in enumerate(group[0].operands)]
-        name = op.name
+        name = op.name.rstrip("0123456789")
         if len(operands) == 1:
             before = self.blocks[self.block_of[group[0].operands[0].index]]  # type: ignore[union-attr]
             if before.name[0] == "z" and before.size == len(group) and before.name[1:].isdigit():
-                name = "a" + before.name[1:]
+                activation = "a" + before.name[1:]
+                name = activation if all([b.name != activation for b in self.blocks[-8:]]) else name
         block = self._block_for(group, name)
         self.statements.append(Statement(block, shape, op, tuple(operands), group[0].sample))  # type: ignore[arg-type]
 
     def _block_for(self, group: list[Term], stem: str, coordinates: list[tuple[int, int]] | None = None) -> Block:
-        name = stem if stem[-1].isdigit() and stem[0] == "a" else self._name(stem)
-        self._new_block(name, group, coordinates)
+        self._new_block(stem if stem[-1].isdigit() else self._name(stem), group, coordinates)
         return self.blocks[-1]
 
     # --- sums of products ---------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_lite import ops
-from autograd_lite.value import Value, record_sequence, watch_decisions
+from autograd_lite.value import Value, watch_decisions
 
 _ROOM = os.path.dirname(os.path.abspath(__file__))
 _PACKAGE = os.path.dirname(_ROOM)
@@ -75,7 +75,7 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Trace:
     roots = [output for output in outputs if isinstance(output, Value)]
     if not roots:
         raise TraceError(f"{_name(function)} returned no Value: {result!r}")
-    nodes = record_sequence(ops.TOTAL, tuple(roots)).topological_order()[:-1]
+    nodes = ops.TOTAL(*roots).topological_order()[:-1]
     given = {id(leaf) for leaf in inputs}
     parameters = [node for node in nodes if node.op is None and id(node) not in given]
     return Trace(nodes, inputs, parameters, outputs, shape)

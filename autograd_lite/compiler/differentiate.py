@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.compiler.rows import Index, Rows
+from autograd_lite.compiler.rows import Index, Rows, strides_of
 from autograd_lite.compiler.schedule import Part, Program, Statement
 from autograd_lite.compiler.trace import TraceError, watching
 from autograd_lite.value import Value
@@ -61,6 +61,8 @@ class Send:
     lane: bool
     add: bool = False
     clear: Index = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    with_bias: Send | None = None  # the same with the bias as a last column of the weights
+    in_weights: bool = False  # whether the gradient of a bias comes with that of the weights
 
 
 def differentiate(program: Program) -> list[Send]:
@@ -72,6 +74,9 @@ class _Differentiator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.sends: list[Send] = []
+        # Where the gradient of each row is kept: elsewhere if it is equal to that of the one row which uses it.
+        self.home = {True: np.arange(program.rows), False: np.arange(program.places)}
+        self.uses = _count_uses(program)
         self.written = {True: np.zeros(program.rows, dtype=bool), False: np.zeros(program.places, dtype=bool)}
         self.active = {True: np.zeros(program.rows, dtype=bool), False: np.zeros(program.places, dtype=bool)}
         self.active[True][list(program.active_rows)] = True
@@ -86,18 +91,24 @@ class _Differentiator:
             written = self.written[target.lane][target.index.ravel()]
             if not written.any() or not self.active[target.lane][target.index.ravel()].any():
                 continue
-            gradient = target.gradients()
+            gradient = Rows(target.lane, self.home[target.lane][target.index], True)
             if not written.all():  # what nothing depends on
                 missing = target.index.ravel()[~written]
-                self.sends.append(Send(gradient, Formula(Value(0.0), {}), (0,), target.lane, clear=missing))
+                self.sends.append(Send(target.gradients(), Formula(Value(0.0), {}), (0,), target.lane, clear=missing))
                 self.written[target.lane][missing] = True
             if statement.op is ops.LOGSUMEXP and len(statement.operands) == 1:
                 self._through_logsumexp(statement, gradient)
             elif statement.op is not None:
                 self._through_operation(statement, gradient)
             else:
+                biases: dict[int, tuple[Part, Send]] = {}
                 for part in statement.parts:
+                    before = len(self.sends)
                     self._through_part(part, gradient, statement.shape)
+                    if part.with_bias is not None:
+                        biases[id(part.with_bias[0])] = part, self.sends[before]
+                    elif id(part) in biases:
+                        self._merge_bias(*biases[id(part)], self.sends[before], gradient)
         for lane in (False,):  # a parameter that the result does not depend on
             missing = np.flatnonzero(~self.written[lane])
             if len(missing):
@@ -107,9 +118,30 @@ class _Differentiator:
     def _send(self, to: Rows, value: Formula | Part | Partial, shape: tuple[int, ...], lane: bool) -> None:
         flat = to.index.ravel()
         written = self.written[to.lane][flat]
+        if isinstance(value, Formula) and value.root in value.leaves and self._same_rows(to, value.leaves[value.root]):
+            self.home[to.lane][flat] = value.leaves[value.root].index.ravel()
+            self.written[to.lane][flat] = True
+            return
         clear = np.unique(flat[~written]) if written.any() and not written.all() else np.zeros(0, dtype=np.intp)
         self.sends.append(Send(to.gradients(), value, shape, lane, bool(written.any()), clear))
         self.written[to.lane][flat] = True
+
+    def _same_rows(self, to: Rows, sent: Rows) -> bool:
+        """Whether a gradient is only handed on, row by row, so that no copy of it is needed."""
+        flat = to.index.ravel()
+        if to.lane != sent.lane or to.index.shape != sent.index.shape or not to.lane:
+            return False
+        return bool((self.uses[flat] == 1).all()) and strides_of(sent.index) is not None
+
+    def _merge_bias(self, part: Part, weights: Send, bias: Send, gradient: Rows) -> None:
+        """Compute the gradients of weights and bias in one product with the inputs and their row of ones."""
+        if part.with_bias is None or weights.add != bias.add or len(weights.clear) or len(bias.clear):
+            return
+        _, columns, with_ones = part.with_bias
+        assert isinstance(weights.value, Part)
+        value = Part(1.0, (weights.value.factors[0], with_ones), weights.value.spec)
+        weights.with_bias = Send(columns.gradients(), value, columns.index.shape, False, weights.add)
+        bias.in_weights = True
 
     def _wanted(self, rows: Rows) -> bool:
         return bool(self.active[rows.lane][rows.index.ravel()].any())
@@ -198,6 +230,20 @@ class _Differentiator:
         }
         (partial,) = ops.LOGSUMEXP.partials(x, result)
         self._send(rows, Formula(sent * partial, leaves), shape, gradient.lane)
+
+
+def _count_uses(program: Program) -> Index:
+    """How often each row of the array is an operand; an output counts twice, for it is not to be written over."""
+    uses = np.zeros(program.rows, dtype=np.intp)
+    for s in program.statements:
+        operands = [x for x in s.operands if isinstance(x, Rows)]
+        for rows in [*operands, *[factor for part in s.parts for factor in part.factors]]:
+            if rows.lane:
+                np.add.at(uses, rows.index.ravel(), 1)
+    for term, row in program.outputs:
+        if not isinstance(term, float) and term.lane:
+            uses[row] += 2
+    return uses
 
 
 def _scaled(c: float, gradient: Rows, other: Rows | None) -> Formula:

@@ -136,6 +136,10 @@ class Emitter:
             self._formula(Formula(s.op(*operands), leaves), target, s.shape, target.lane)  # type: ignore[arg-type]
             return
         parts = sorted(s.parts, key=lambda part: not part.spec)
+        if parts[0].with_bias is not None:
+            bias, weights, inputs = parts[0].with_bias
+            main = Part(1.0, (weights, inputs), parts[0].spec)
+            parts = [main, *[part for part in parts[1:] if part is not bias]]
         out = ""
         root: Value | float = s.constant
         leaves = {}
@@ -320,6 +324,9 @@ class Emitter:
 
     def send(self, send: Send) -> None:
         """The lines of one instruction of the backward pass."""
+        if send.in_weights:
+            return
+        send = send.with_bias or send
         base = "d_values" if send.target.lane else "d_parameters"
         if len(send.clear):
             rows = Rows(send.target.lane, send.clear, True)

@@ -95,7 +95,7 @@ def common_shape(indices: list[Index]) -> tuple[int, ...] | None:
         shape.insert(0, run)
         indices = [grid[:, 0] for grid in grids]
         size //= run
-    return tuple(shape) or (1,)
+    return tuple(shape)
 
 
 def pieces(index: Index) -> int:

@@ -40,6 +40,7 @@ class Part:
     coefficient: float
     factors: tuple[Rows, ...]
     spec: str = ""
+    with_bias: tuple[Part, Rows, Rows] | None = None  # the bias, if it can be a last column: that column included
 
 
 @dataclass
@@ -103,7 +104,8 @@ class _Scheduler:
         self.block_of = [-1] * count  # -1: the parameters
         self.place_in = [(0, 0)] * count  # the coordinates (l, r) of a row in the grid that made it
         self.rows = 0
-        self.places = 0
+        self.next_leaf = 0  # parameters come first in their vector, then what is computed from them
+        self.places = sum([t.kind == "parameter" for t in self.terms])
         self.blocks: list[Block] = []
         self.statements: list[Statement] = []
         self.names: Counter[str] = Counter()
@@ -212,7 +214,10 @@ class _Scheduler:
 
     def _place(self, term: Term) -> int:
         """The address of a term; a parameter gets the next place of the vector at its first use."""
-        if self.address[term.index] < 0:
+        if self.address[term.index] < 0 and term.kind == "parameter":
+            self.address[term.index] = self.next_leaf
+            self.next_leaf += 1
+        elif self.address[term.index] < 0:
             self.address[term.index] = self.places
             self.places += 1
         return self.address[term.index]
@@ -240,14 +245,15 @@ class _Scheduler:
         if op is ops.LOGSUMEXP and all(isinstance(x, Term) and x.lane == group[0].lane for x in group[0].operands):
             block = self._block_for(group, op.name)
             index = np.array([[self._place(x) for x in t.operands] for t in group])  # type: ignore[arg-type]
-            self.statements.append(Statement(block, (len(group),), op, (Rows(group[0].lane, index),), (0.0, 0.0)))
+            rows = Rows(group[0].lane, index if len(group) > 1 else index[0])
+            self.statements.append(Statement(block, _full_shape(None, group), op, (rows,), (0.0, 0.0)))
             return
         shape = common_shape([column.index for column in columns.values()])
         if shape is None and len(group) < 3 * max([pieces(column.index) for column in columns.values()]):
             for term in group:  # nothing to gain from gathering
                 self._elementwise([term])
             return
-        shape = shape or (len(group),)
+        shape = _full_shape(shape, group)
         operands = [columns[i].shaped(shape) if i in columns else x for i, x in enumerate(group[0].operands)]
         name = op.name.rstrip("0123456789")
         if len(operands) == 1:
@@ -256,6 +262,8 @@ class _Scheduler:
                 activation = "a" + before.name[1:]
                 name = activation if all([b.name != activation for b in self.blocks[-8:]]) else name
         block = self._block_for(group, name)
+        if block.lane and len(group) > 1:
+            self._row_of_ones()
         self.statements.append(Statement(block, shape, op, tuple(operands), group[0].sample))  # type: ignore[arg-type]
 
     def _block_for(self, group: list[Term], stem: str, coordinates: list[tuple[int, int]] | None = None) -> Block:
@@ -333,12 +341,32 @@ class _Scheduler:
             if key != main:
                 lists = [self._factor_lists(by_class[m][key]) for m in members]
                 parts.append(self._arranged(key[0], [x for x, _ in lists], [y for _, y in lists], shape, inner_left))
+        shape = tuple([n for n in shape if n > 1])
         parts += self._light_parts(sums, [by_class[m] for m in members], heavy, shape)
         stem = "z" if not left_lane and lane else "s"
         block = self._block_for(sums, stem, [(cell[2], cell[3]) for cell in cells])
         if stem == "z":
             self._row_of_ones()
+        if biases:
+            parts = self._augmented(parts)
         self.statements.append(Statement(block, shape, constant=sums[0].constant, parts=parts))
+
+    def _augmented(self, parts: list[Part]) -> list[Part]:
+        """Make the bias one more column of the weights, if a row of ones follows the inputs: one instruction fewer."""
+        main = parts[0]
+        bias = next((p for p in parts if not p.spec and len(p.factors) == 1 and not p.factors[0].lane), None)
+        left, right = main.factors
+        inputs = right.index.ravel()
+        step = int(inputs[1] - inputs[0]) if len(inputs) > 1 else 1
+        last = int(inputs[-1]) + step
+        if bias is None or bias.coefficient != 1.0 or main.coefficient != 1.0 or left.index.shape[0] != 1 or last not in self.ones:
+            return parts
+        weights = np.concatenate([left.index, bias.factors[0].index.reshape(1, -1, 1)], axis=-1)
+        with_ones = np.append(inputs, last).reshape(1, 1, -1)
+        if strides_of(weights) is None or strides_of(with_ones) is None:
+            return parts
+        main.with_bias = bias, Rows(False, weights), Rows(True, with_ones)
+        return parts
 
     def _biases(self, sums: list[Term], by_class: list, heavy: list) -> list[Term] | None:  # type: ignore[type-arg]
         """The parameter that each sum adds, if there is just one: it is placed after the sum's weights."""
@@ -408,16 +436,21 @@ class _Scheduler:
         by_class = [self._classes(term) for term in group]
         parts = self._light_parts(group, by_class, [], (len(group),))
         columns = [factor.index for part in parts if not part.spec for factor in part.factors]
-        shape = common_shape(columns) if columns else (len(group),)
+        shape = common_shape(columns) if columns else _full_shape(None, group)
         if shape is None and len(group) < 3 * max([pieces(column) for column in columns]):
             for term in group:
                 self._plain_sums([term])
             return
-        shape = shape or (len(group),)
+        shape = _full_shape(shape, group)
         for part in parts:
             part.factors = tuple([f.shaped((*shape, -1) if part.spec else shape) for f in part.factors])
         block = self._block_for(group, "s")
         self.statements.append(Statement(block, shape, constant=group[0].constant, parts=parts))
+
+
+def _full_shape(shape: tuple[int, ...] | None, group: list[Term]) -> tuple[int, ...]:
+    """The given shape, or one axis; a single number has none."""
+    return () if len(group) == 1 else shape or (len(group),)
 
 
 def _partition(group: list[Term], signature: object) -> list[list[Term]]:

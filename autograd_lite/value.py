@@ -158,7 +158,7 @@ class Value:
 
     @data.setter
     def data(self, data: object) -> None:
-        self._data = _as_float(data, f"the data of {self!r}")
+        self._data = data if type(data) is float else _as_float(data, f"the data of {self!r}")
 
     @property
     def grad(self) -> float:
@@ -167,7 +167,7 @@ class Value:
 
     @grad.setter
     def grad(self, grad: object) -> None:
-        self._grad = _as_float(grad, f"the grad of {self!r}")
+        self._grad = grad if type(grad) is float else _as_float(grad, f"the grad of {self!r}")
 
     @property
     def label(self) -> str:

@@ -392,6 +392,15 @@ def _described(node: Value) -> str:
 def _make_engine(name: str, net: Net, loss: Loss, optimizer: Optimizer, X: Array, y: Array) -> Engine:
     if name not in ("auto", "eager"):
         raise ValueError(f"engine is 'auto' or 'eager', got {name!r}")
+    if name == "auto":
+        from autograd_lite.engine import CompiledEngine
+
+        try:
+            return CompiledEngine(net, loss, optimizer, X, y)
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            import warnings
+
+            warnings.warn(f"training eagerly, one Value at a time, as the net cannot be compiled: {error}", stacklevel=3)
     return EagerEngine(net, loss, optimizer, X, y)
 
 

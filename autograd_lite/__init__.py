@@ -37,6 +37,7 @@ _ROOMS = {
     "value": "Value no_grad",
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "graph": "Graph",
+    "compiler": "compile",
     "drawing": "draw",
     "training": "fit predict",
     "serialization": "load save",

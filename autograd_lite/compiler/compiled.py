@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite.compiler.bind import Bound, Code
 from autograd_lite.compiler.normalise import NormalForm, normalise
 from autograd_lite.compiler.schedule import Program, schedule
+from autograd_lite.compiler.source import write_source
 from autograd_lite.compiler.trace import Trace, TraceError, trace
 from autograd_lite.value import Value
 
@@ -130,10 +131,45 @@ class CompiledFunction:
 
     @property
     def source(self) -> str:
-        """The program as NumPy code: forward and backward."""
+        """The program as NumPy code, forward and backward, as it would be written by hand."""
+        plan = self._latest()
+        return write_source(plan.program, self._identifier(), plan.trace.shape, "numpy")
+
+    @property
+    def buffered_source(self) -> str:
+        """The code that runs: the same program, each instruction writing into an array made beforehand."""
+        return self._latest().code.source
+
+    def to_source(self, namespace: str = "numpy") -> str:
+        """Return the program as a module for an array library, with the parameters' present data.
+
+        The module defines `parameters`, a dict of arrays; a function of these and of the arguments, which returns the
+        result for each sample; and, for a function of one Value, one that returns the mean and its gradient.
+
+        Parameters
+        ----------
+        namespace : str
+            "numpy", "torch" or "jax".
+
+        Raises
+        ------
+        ValueError
+            If the function was not called yet, or there is no such namespace.
+        NotImplementedError
+            If it uses an operation made with `define_op`.
+        """
+        plan = self._latest()
+        data = np.zeros(plan.program.places)
+        data[plan.program.parameters] = [parameter.data for parameter in plan.trace.parameters]
+        return write_source(plan.program, self._identifier(), plan.trace.shape, namespace, data)
+
+    def _latest(self) -> Plan:
         if not self._plans:
             raise ValueError(f"{self!r} has no program yet: call it once, so that the shapes of its arguments are known")
-        return list(self._plans.values())[-1].code.source
+        return list(self._plans.values())[-1]
+
+    def _identifier(self) -> str:
+        return self.__name__ if self.__name__.isidentifier() else "f"
 
     def _plan(self, batch: list[Any]) -> Plan:
         key = tuple([array.shape[1:] for array in batch])

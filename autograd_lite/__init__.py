@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import nn as nn
     from autograd_lite import optim as optim
     from autograd_lite import plots as plots
+    from autograd_lite.compiler import compile as compile
     from autograd_lite.drawing import draw as draw
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph

@@ -52,7 +52,7 @@ _JAX = Library(
         "add_at": "def add_at(target, rows, values):\n    return target.reshape((-1, values.shape[1])).at[rows].add(values).reshape(target.shape)",
     },
     lambda value: f"array({np.asarray(value).tolist()!r})",
-    {"ieee_log": "log"},
+    {"ieee_log": "log", "logsumexp": "logsumexp"},
 )
 
 _TORCH_PAIRS = "\n".join(
@@ -71,7 +71,7 @@ _TORCH = Library(
     },
     lambda value: f"torch.tensor({np.asarray(value).tolist()!r}"
     + (", dtype=torch.float64)" if np.asarray(value).dtype.kind == "f" else ")"),
-    {"ieee_log": "log"},
+    {"ieee_log": "log", "logsumexp": "logsumexp"},
 )
 
 LIBRARIES = {"numpy": _NUMPY, "torch": _TORCH, "jax": _JAX}

@@ -223,7 +223,7 @@ class Writer:
         name = op.name
         if name in self.library.helpers:
             self.helpers.setdefault(name, self.library.helpers[name])
-        elif op.formula is not None and name not in self.helpers:
+        elif op.formula is not None and name not in self.helpers and name not in self.library.functions:
             formula = formula_of(op, max(op.arity, 1))
             assert formula is not None
             variables = dict(zip(formula[1], "xyz"))

@@ -67,6 +67,8 @@ class Bound:
         self.samples = samples
         self.values = np.zeros((program.rows, samples), dtype)
         self.values[program.ones] = 1.0
+        for number, row in program.fillers.items():
+            self.values[row] = number
         self.d_values = np.zeros_like(self.values)
         self.parameters = np.zeros(program.places, dtype) if parameters is None else parameters
         self.d_parameters = np.zeros(program.places, dtype) if d_parameters is None else d_parameters

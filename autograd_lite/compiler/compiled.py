@@ -250,6 +250,8 @@ class Plan:
             bound.forward()
         compiled = self.outputs(bound)
         for i in range(len(chosen)):
+            if not np.isfinite(compiled[i]).all():
+                continue  # the function itself may raise here; __call__ says what is not finite
             result = function(*[_to_values(array[i].tolist()) for array in few])
             flat: list[float] = []
             _numbers(result, flat)

@@ -55,6 +55,7 @@ class Emitter:
         self._gathered: dict[Any, str] = {}
         self._free: dict[Shape, list[str]] = {}
         self._counts: dict[str, int] = {}
+        self._active = {True: program.active_rows, False: program.active_places}
 
     # --- names --------------------------------------------------------------------------------------------------------
 
@@ -317,8 +318,7 @@ class Emitter:
         for name, known in self.constants.items():
             if known is op:
                 return name
-        self.constants[op.name] = op
-        return op.name
+        return self.constant(op, "own")
 
     # --- backward -----------------------------------------------------------------------------------------------------
 
@@ -397,14 +397,21 @@ class Emitter:
     def _scatter(self, send: Send, target: Rows, value: str, base: str) -> None:
         """Several numbers for one row: added up by a matrix of zeros and ones."""
         flat = target.index.ravel()
-        rows, places = np.unique(flat, return_inverse=True)
+        wanted = np.array([row in self._active[target.lane] for row in flat.tolist()])
+        rows, places = np.unique(flat[wanted], return_inverse=True)
+        if len(rows) == len(places):  # only rows that need no gradient came several times
+            last = f"({len(flat)}, -1)" if target.lane else f"({len(flat)},)"
+            chosen = self.constant(np.flatnonzero(wanted), "wanted")
+            at = self.constant(flat[wanted], "at")
+            self.lines.append(f"{base}[{at}] {'+=' if send.add else '='} {value}.reshape{last}[{chosen}]")
+            return
         if len(rows) * len(flat) > _LARGEST_MATRIX:
             if not send.add:
                 self.lines.append(f"{base}[{self.constant(rows, 'at')}] = 0.0")
             self.lines.append(f"add.at({base}, {self.constant(target.index, 'at')}, {value})")
             return
         matrix = np.zeros((len(rows), len(flat)))
-        matrix[places, np.arange(len(flat))] = 1.0
+        matrix[places, np.flatnonzero(wanted)] = 1.0
         adder = self.constant(matrix, "adder")
         last = f"({len(flat)}, -1)" if target.lane else f"({len(flat)},)"
         to = Rows(target.lane, rows, True)

@@ -21,7 +21,7 @@ class Grid(NamedTuple):
     lefts, rights : list of lists
         For each grid of the stack, its left and its right factor lists.
     members : dict
-        Which sum has these two lists.
+        Which sum has these two lists. A cell of the grid that no sum fills is missing here.
     """
 
     lefts: list[list[FactorList]]
@@ -60,8 +60,33 @@ def find_grids(
     for right, lefts in met.items():
         grids.setdefault(frozenset(lefts), (lefts, []))[1].append(right)
     stacks: dict[tuple[int, int], Grid] = {}
-    for lefts, rights in grids.values():
+    for lefts, rights in _completed(list(grids.values())):
         stack = stacks.setdefault((len(lefts), len(rights)), Grid([], [], members))
         stack.lefts.append(lefts)
         stack.rights.append(sorted(rights, key=address))
     return list(stacks.values()), left_over
+
+
+def _completed(
+    grids: list[tuple[list[FactorList], list[FactorList]]],
+) -> list[tuple[list[FactorList], list[FactorList]]]:
+    """Join grids that share left lists into one, if about half of it or more is filled: a causal mask, for example."""
+    component: dict[FactorList, int] = {}
+    joined: dict[int, list[int]] = {}
+    for number, (lefts, _) in enumerate(grids):
+        touched = {component[left] for left in lefts if left in component}
+        own = [number, *[i for c in touched for i in joined.pop(c)]]
+        joined[number] = own
+        for i in own:
+            for left in grids[i][0]:
+                component[left] = number
+    result = []
+    for numbers in joined.values():
+        lefts = list(dict.fromkeys([left for i in sorted(numbers) for left in grids[i][0]]))
+        rights = [right for i in sorted(numbers) for right in grids[i][1]]
+        filled = sum([len(grids[i][0]) * len(grids[i][1]) for i in numbers])
+        if filled >= 0.45 * len(lefts) * len(rights):
+            result.append((lefts, rights))
+        else:
+            result += [grids[i] for i in sorted(numbers)]
+    return result

@@ -5,7 +5,9 @@ Level by level, terms of the same kind become one `Statement`, an array instruct
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -70,6 +72,7 @@ class Program:
     blocks: list[Block]
     inputs: list[Index]
     ones: list[int]
+    fillers: dict[float, int]
     outputs: list[tuple[Term | float, int]]
     parameters: Index
     constants: list[tuple[int, float]]
@@ -110,6 +113,7 @@ class _Scheduler:
         self.statements: list[Statement] = []
         self.names: Counter[str] = Counter()
         self.ones: list[int] = []
+        self.fillers: dict[float, Term] = {}  # rows of one number, to bring operands of different length to the same
 
     def run(self, arguments: list[tuple[str, int]]) -> Program:
         inputs = [t for t in self.terms if t.kind == "input"]
@@ -134,6 +138,7 @@ class _Scheduler:
             self.blocks,
             given,
             self.ones,
+            {number: self.address[term.index] for number, term in self.fillers.items()},
             [(x, self.address[x.index] if isinstance(x, Term) else -1) for x in self.form.outputs],
             np.array([self.address[t.index] for t in leaves], dtype=np.intp),
             [(self.address[t.index], t.constant) for t in self.terms if t.kind == "constant" and self.address[t.index] >= 0],
@@ -171,11 +176,15 @@ class _Scheduler:
         terms = self.terms
         if term.op is not None:
             kinds = [x.lane if isinstance(x, Term) else ("constant", x) for x in term.operands]
+            if term.op is ops.LOGSUMEXP and all(kind is True for kind in kinds):
+                return term.op  # of any length
             return term.op, tuple(kinds), term.lane
-        kinds = Counter([(c, tuple(sorted([terms[i].lane for i in p]))) for p, c in term.products])
-        return term.lane, term.constant, tuple(sorted(kinds.items()))
+        counts = Counter([(c, tuple(sorted([terms[i].lane for i in p]))) for p, c in term.products])
+        return term.lane, term.constant, tuple(sorted([(k, 1 if k[1] == (True, True) else n) for k, n in counts.items()]))
 
     def _operand_blocks(self, term: Term) -> object:
+        if term.op is ops.LOGSUMEXP:
+            return tuple(sorted({self.block_of[x.index] for x in term.operands if isinstance(x, Term)}))
         return tuple([self.block_of[x.index] if isinstance(x, Term) else None for x in term.operands])
 
     def _classes(self, term: Term) -> dict[tuple[float, tuple[int, ...]], list[Product]]:
@@ -187,16 +196,26 @@ class _Scheduler:
         return classes
 
     def _classes_signature(self, term: Term) -> object:
-        return tuple(sorted([(key, len(products)) for key, products in self._classes(term).items()]))
+        lane = self.terms
+        return tuple(
+            sorted(
+                [
+                    (key, 1 if len(products[0]) == 2 and all(lane[i].lane for i in products[0]) else len(products))
+                    for key, products in self._classes(term).items()
+                ]
+            )
+        )
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
-    def _new_block(self, name: str, terms: list[Term], coordinates: list[tuple[int, int]] | None = None) -> Rows:
-        lane = terms[0].lane if terms else True
+    def _new_block(self, name: str, terms: Sequence[Term | None], coordinates: list[tuple[int, int]] | None = None) -> Rows:
+        lane = terms[0].lane if terms and terms[0] is not None else True
         start = self.rows if lane else self.places
         index = np.arange(start, start + len(terms))
         number = len(self.blocks)
         for i, term in enumerate(terms):
+            if term is None:
+                continue
             self.address[term.index] = start + i
             self.block_of[term.index] = number
             self.place_in[term.index] = coordinates[i] if coordinates else (0, i)
@@ -211,6 +230,18 @@ class _Scheduler:
         self.ones.append(self.rows)
         self.rows += 1
         return self.rows - 1
+
+    def _filler(self, number: float) -> Term:
+        """A row that holds one number."""
+        if number not in self.fillers:
+            term = Term(len(self.terms), "filler", lane=True, active=False)
+            self.terms.append(term)
+            self.address.append(self.rows)
+            self.block_of.append(-2)
+            self.place_in.append((0, 0))
+            self.rows += 1
+            self.fillers[number] = term
+        return self.fillers[number]
 
     def _place(self, term: Term) -> int:
         """The address of a term; a parameter gets the next place of the vector at its first use."""
@@ -244,12 +275,14 @@ class _Scheduler:
         columns = {i: self._rows([t.operands[i] for t in group]) for i in slots}  # type: ignore[misc]
         if op is ops.LOGSUMEXP and all(isinstance(x, Term) and x.lane == group[0].lane for x in group[0].operands):
             block = self._block_for(group, op.name)
-            index = np.array([[self._place(x) for x in t.operands] for t in group])  # type: ignore[arg-type]
+            longest = max([len(t.operands) for t in group])
+            filled = [[*t.operands, *[self._filler(-math.inf)] * (longest - len(t.operands))] if len(t.operands) < longest else t.operands for t in group]
+            index = np.array([[self._place(x) for x in operands] for operands in filled])  # type: ignore[arg-type]
             rows = Rows(group[0].lane, index if len(group) > 1 else index[0])
             self.statements.append(Statement(block, _full_shape(None, group), op, (rows,), (0.0, 0.0)))
             return
         shape = common_shape([column.index for column in columns.values()])
-        if shape is None and len(group) < 3 * max([pieces(column.index) for column in columns.values()]):
+        if shape is None and 0.7 * len(group) < max([pieces(column.index) for column in columns.values()]):
             for term in group:  # nothing to gain from gathering
                 self._elementwise([term])
             return
@@ -266,28 +299,46 @@ class _Scheduler:
             self._row_of_ones()
         self.statements.append(Statement(block, shape, op, tuple(operands), group[0].sample))  # type: ignore[arg-type]
 
-    def _block_for(self, group: list[Term], stem: str, coordinates: list[tuple[int, int]] | None = None) -> Block:
+    def _block_for(self, group: Sequence[Term | None], stem: str, coordinates: list[tuple[int, int]] | None = None) -> Block:
         self._new_block(stem if stem[-1].isdigit() else self._name(stem), group, coordinates)
         return self.blocks[-1]
 
     # --- sums of products ---------------------------------------------------------------------------------------------
 
     def _sums(self, group: list[Term]) -> None:
-        classes = self._classes(group[0])
-        heavy = [key for key, products in classes.items() if self._is_contraction(key, products)]
+        by_class = [self._classes(term) for term in group]
+        longest = {key: max([own[key] for own in by_class], key=len) for key in by_class[0]}
+        heavy = [key for key, products in longest.items() if self._is_contraction(products)]
         if not heavy:
             self._plain_sums(group)
             return
-        main = max(heavy, key=lambda key: len(classes[key]))
-        by_class = [self._classes(term) for term in group]
-        lists = [self._factor_lists(own[main]) for own in by_class]
+        main = max(heavy, key=lambda key: len(longest[key]))
+        lists = self._same_length([self._factor_lists(own[main]) for own in by_class])
+        others = [{len(own[key]) for own in by_class} for key in heavy if key != main]
+        if len({len(left) for left, _ in lists}) > 1 or any([len(lengths) > 1 for lengths in others]):
+            parts = _partition(group, lambda t: [len(x) for x in self._classes(t).values()].__repr__())
+            for part in parts:
+                self._sums(part)
+            return
         grids, left_over = find_grids(lists, lambda right: self._sort_key(list(right)))
         for grid in grids:
             self._grid(grid, group, by_class, main, heavy)
         if left_over:
             self._sums([group[i] for i in left_over])
 
-    def _is_contraction(self, key: tuple[float, tuple[int, ...]], products: list[Product]) -> bool:
+    def _same_length(self, lists: list[tuple[FactorList, FactorList]]) -> list[tuple[FactorList, FactorList]]:
+        """Where some left lists are beginnings of others, as under a causal mask: as long as those, with zeros right."""
+        if len({len(left) for left, _ in lists}) == 1:
+            return lists
+        whole: dict[FactorList, FactorList] = {}
+        for left in sorted({left for left, _ in lists}, key=len, reverse=True):
+            if left not in whole:
+                whole.update({left[:n]: left for n in range(1, len(left) + 1)})
+        return [
+            (whole[left], right + (self._filler(0.0).index,) * (len(whole[left]) - len(left))) for left, right in lists
+        ]
+
+    def _is_contraction(self, products: list[Product]) -> bool:
         if len(products[0]) != 2:
             return False
         return len(products) > 1 or len({self.terms[i].lane for i in products[0]}) == 2
@@ -327,12 +378,14 @@ class _Scheduler:
                 else [(l, r, left, right) for r, right in enumerate(rights) for l, left in enumerate(lefts)]
             )
         ]
-        members = [grid.members[left, right] for left, right, _, _ in cells]
+        found = [grid.members.get((left, right)) for left, right, _, _ in cells]
+        any_member = next(iter(grid.members.values()))  # computed once more where the grid has a gap
+        members = [any_member if m is None else m for m in found]
         sums = [group[m] for m in members]
         g, l, r = len(grid.lefts), len(grid.lefts[0]), len(grid.rights[0])
         shape = (g, l, r) if inner_left else (g, r, l)
         parts = []
-        biases = self._biases(sums, [by_class[m] for m in members], heavy) if r == 1 and not left_lane and lane else None
+        biases = self._biases(sums, [by_class[m] for m in members], heavy) if r == 1 and not left_lane and lane and None not in found else None
         left = self._list_rows(grid.lefts, biases)
         right = self._list_rows(grid.rights, None)
         spec = f"glk{'n' * left_lane},grk{'n' * lane}->{'glr' if inner_left else 'grl'}{'n' * lane}"
@@ -344,7 +397,8 @@ class _Scheduler:
         shape = tuple([n for n in shape if n > 1])
         parts += self._light_parts(sums, [by_class[m] for m in members], heavy, shape)
         stem = "z" if not left_lane and lane else "s"
-        block = self._block_for(sums, stem, [(cell[2], cell[3]) for cell in cells])
+        terms_or_gaps = [None if m is None else group[m] for m in found]
+        block = self._block_for(terms_or_gaps, stem, [(cell[2], cell[3]) for cell in cells])
         if stem == "z":
             self._row_of_ones()
         if biases:
@@ -437,7 +491,7 @@ class _Scheduler:
         parts = self._light_parts(group, by_class, [], (len(group),))
         columns = [factor.index for part in parts if not part.spec for factor in part.factors]
         shape = common_shape(columns) if columns else _full_shape(None, group)
-        if shape is None and len(group) < 3 * max([pieces(column) for column in columns]):
+        if shape is None and 0.7 * len(group) < max([pieces(column) for column in columns]):
             for term in group:
                 self._plain_sums([term])
             return

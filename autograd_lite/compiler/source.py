@@ -83,6 +83,9 @@ class Writer:
         self.inputs = []
         for block, rows in zip(program.blocks, program.inputs):
             self.inputs.append(self._add_array(block.name, True, (len(rows),) if len(rows) != 1 else (), rows))
+        for number, row in program.fillers.items():
+            filler = self._add_array("zero" if number == 0.0 else "minus_infinity", True, (1,), np.array([row]))
+            self.lines.append(f"{filler.name} = zeros((1, n))" + ("" if number == 0.0 else f" - float('inf')"))
         for s in program.statements:
             self._add_array(s.block.name, s.block.lane, s.shape, s.target.index)
         uses: list[tuple[str, Index]] = []
@@ -316,6 +319,8 @@ class Writer:
         arrays = list({id(h[0]): h[0] for h in homes if h is not None}.values())
         for array in arrays:
             name = "d_" + array.name
+            if name in ("d_zero", "d_minus_infinity"):
+                continue
             mine = [(i, h[1]) for i, h in enumerate(homes) if h is not None and h[0] is array]
             positions = np.array([p for _, p in mine])
             size = len(array.addresses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -62,7 +63,6 @@ class CompiledEngine:
         self._parameters = np.zeros(program.places)
         self._gradient = np.zeros(program.places)
         self._bounds: dict[int, Bound] = {}
-        self._output, self._row = program.outputs[0]
         # All inputs as columns, with the rows of ones between them, as the program's array begins.
         self._height = max([int(rows.max()) for rows in program.inputs if len(rows)], default=-1) + 1
         self._columns = np.ones((self._height, len(arrays[0])))
@@ -78,6 +78,7 @@ class CompiledEngine:
         places = [place[p] for p in self._trained]
         contiguous = places == list(range(len(places)))
         self._at: Any = slice(0, len(places)) if contiguous else np.array(places, dtype=np.intp)
+        self._views = (self._parameters[self._at], self._gradient[self._at]) if contiguous else None
         self._unused = [p for p in self.optimizer.params if p not in place]
         self._rest = np.array([p.data for p in self._unused])
         self._own_order = list(self.optimizer.params)
@@ -87,15 +88,12 @@ class CompiledEngine:
 
     def loss_and_gradient(self, batch: Sequence[int]) -> float:
         """Return the mean loss over the samples with these numbers, and keep its gradient."""
+        if not self._entered:
+            self._enter()
         bound = self._loaded(batch)
-        with np.errstate(all="ignore"):
-            bound.forward()
-            bound.backward()
-        if isinstance(self._output, float):
-            return self._output
-        if not self._output.lane:
-            return float(self._parameters[self._row])
-        return float(np.add.reduce(bound.values[self._row])) / bound.samples
+        bound.forward()
+        bound.backward()
+        return float(bound.mean())
 
     def _loaded(self, batch: Sequence[int]) -> Bound:
         size = len(batch)
@@ -122,10 +120,15 @@ class CompiledEngine:
             gradient = np.concatenate([self._gradient[self._at], np.zeros(len(self._rest))])
             data = self.optimizer.step_array(data, gradient)
             self._parameters[self._at], self._rest = data[: -len(self._rest)], data[-len(self._rest) :]
+        elif self._views is not None:  # all parameters, in the order of the program: nothing to gather
+            parameters, gradient = self._views
+            data = self.optimizer.step_array(parameters, gradient)
+            parameters[...] = data
         else:
             data = self.optimizer.step_array(self._parameters[self._at], self._gradient[self._at])
             self._parameters[self._at] = data
-        return bool(np.isfinite(np.add.reduce(data)) or np.isfinite(data).all())
+        # Nearly always finite: one product tells, unless it overflows.
+        return math.isfinite(data.dot(data)) or bool(np.isfinite(data).all())
 
     # --- the net's own Values -----------------------------------------------------------------------------------------
 
@@ -140,8 +143,9 @@ class CompiledEngine:
     def write_back(self) -> None:
         """Bring the net's own Values, and the optimiser, up to date."""
         if self._entered:
-            self._reorder(self._own_order)
             self._entered = False
+            self._errors.__exit__()
+            self._reorder(self._own_order)
         for p, data, grad in zip(self._trained, self._parameters[self._at].tolist(), self._gradient[self._at].tolist()):
             p.data = data
             p.grad = grad
@@ -149,7 +153,12 @@ class CompiledEngine:
             p.data = data
 
     def _enter(self) -> None:
-        """Let the optimiser hold the parameters in the program's order, so that a step copies nothing."""
+        """Let the optimiser hold the parameters in the program's order, so that a step copies nothing.
+
+        And let arithmetic pass over what is not finite, which `fit` looks for itself. Undone by `write_back`.
+        """
+        self._errors = np.errstate(all="ignore")
+        self._errors.__enter__()
         self._reorder([*self._trained, *self._unused])
         self._entered = True
 

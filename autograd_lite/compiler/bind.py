@@ -96,13 +96,25 @@ class Bound:
         exec(code.code, namespace)
         self.forward = namespace["forward"]
         self.backward = namespace["backward"]
-        for (output, row) in program.outputs:
+        for output, row in program.outputs:
             if isinstance(output, float):
                 continue
             if output.lane:
                 self.d_values[row] = 1.0 / samples
             else:
                 self.d_parameters[row] = 1.0
+        output, row = program.outputs[0]
+        if isinstance(output, float):
+            self._output = np.array([output])
+        elif output.lane:
+            self._output = self.values[row]
+        else:
+            self._output = self.parameters[row : row + 1]
+        self._weights = np.full(len(self._output), 1.0 / len(self._output), dtype)
+
+    def mean(self) -> Any:
+        """The mean of the first output over the batch."""
+        return self._output.dot(self._weights)
 
 
 def _function(name: str, lines: list[str]) -> str:

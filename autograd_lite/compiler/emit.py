@@ -136,7 +136,7 @@ class Emitter:
             leaves = {o: x for o, x in zip(operands, s.operands, strict=True) if isinstance(x, Rows)}
             self._formula(Formula(s.op(*operands), leaves), target, s.shape, target.lane)  # type: ignore[arg-type]
             return
-        parts = sorted(s.parts, key=lambda part: not part.spec)
+        parts = sorted(s.parts, key=lambda part: (not part.spec, part.coefficient < 0.0))
         if parts[0].with_bias is not None:
             bias, weights, inputs = parts[0].with_bias
             main = Part(1.0, (weights, inputs), parts[0].spec)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import plots as plots
     from autograd_lite.compiler import compile as compile
     from autograd_lite.drawing import draw as draw
+    from autograd_lite.drawing import explain as explain
+    from autograd_lite.drawing import steps as steps
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
     from autograd_lite.serialization import load as load
@@ -39,7 +41,7 @@ _ROOMS = {
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "graph": "Graph",
     "compiler": "compile",
-    "drawing": "draw",
+    "drawing": "draw explain steps",
     "training": "fit predict",
     "serialization": "load save",
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from autograd_lite import ops
-from autograd_lite.ops import Op
+from autograd_lite import formula
+from autograd_lite.formula import Notation, Text
 from autograd_lite.value import Value
 
 if TYPE_CHECKING:
@@ -111,13 +111,42 @@ class Graph:
         >>> Graph(0.5 * (w * x - (w - 1)) ** 2).expression()
         '0.5 * (w * x - (w - 1))**2'
         """
-        text: dict[Value, _Text] = {}
+        return self._formula(Notation.PYTHON, max_length)
+
+    def latex(self, max_length: int = 10_000) -> str:
+        r"""The graph as a LaTeX formula, in math mode and without the dollar signs.
+
+        A label of one letter (or the name of a Greek one) with an index is written as such: `w12` is `w_{12}`. Numbers
+        have at most 10 significant digits.
+
+        Raises
+        ------
+        ValueError
+            If it would be longer than `max_length` characters: a shared node is written out at each use.
+
+        Examples
+        --------
+        >>> w, x = Value(2.0, "w1"), Value(-2.0, "x")
+        >>> print(Graph((w * x).sigmoid() / 2).latex())
+        \frac{\sigma\left(w_{1} \cdot x\right)}{2}
+        """
+        return self._formula(Notation.LATEX, max_length)
+
+    def _repr_latex_(self) -> str | None:
+        try:
+            return rf"$\displaystyle {self._formula(Notation.LATEX, max_length=1000)}$"
+        except ValueError:  # too long to be read as a formula
+            return None
+
+    def _formula(self, notation: Notation, max_length: int) -> str:
+        text: dict[Value, Text] = {}
         for node in self.nodes:
             if node.op is None:
-                name = self.name(node)
-                text[node] = _Text(name, _ATOM) if name else _number(node.data)
+                label = self.name(node)
+                text[node] = formula.name(label, notation) if label else formula.number(node.data, notation)
             else:
-                text[node] = _write(node.op, [text[x] if isinstance(x, Value) else _number(x) for x in node.operands])
+                operands = [text[x] if isinstance(x, Value) else formula.number(x, notation) for x in node.operands]
+                text[node] = formula.write(node.op, operands, notation)
             if len(text[node].text) > max_length:
                 raise ValueError(
                     f"the formula of this graph of {len(self)} nodes is longer than {max_length} characters;"
@@ -161,51 +190,3 @@ class Graph:
         for edge in parts["edges"]:
             graph.add_edge(edge["parent"], edge["child"], partial=edge["partial"])
         return graph
-
-
-# --- formulas ---------------------------------------------------------------------------------------------------------
-
-_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(1, 6)
-
-# For each operator: how tightly it binds, and how tightly its left and right operands must bind to need no parentheses.
-_BINDING: Final[dict[Op, tuple[int, int, int]]] = {
-    ops.ADD: (_SUM, _SUM, _PRODUCT),
-    ops.SUB: (_SUM, _SUM, _PRODUCT),
-    ops.MUL: (_PRODUCT, _PRODUCT, _SIGN),
-    ops.DIV: (_PRODUCT, _PRODUCT, _SIGN),
-    ops.IEEE_DIV: (_PRODUCT, _PRODUCT, _SIGN),
-    ops.POW: (_POWER, _ATOM, _SIGN),
-    ops.IEEE_POW: (_POWER, _ATOM, _SIGN),
-}
-
-
-class _Text(NamedTuple):
-    text: str
-    binding: int
-
-    def within(self, binding: int) -> str:
-        return self.text if self.binding >= binding else f"({self.text})"
-
-
-def _number(x: float) -> _Text:
-    text = repr(x).removesuffix(".0")
-    return _Text(text, _SIGN if text.startswith("-") else _ATOM)
-
-
-def _write(op: Op, operands: list[_Text]) -> _Text:
-    if op in _BINDING:
-        binding, left, right = _BINDING[op]
-        space = "" if binding == _POWER else " "
-        a, b = operands
-        return _Text(f"{a.within(left)}{space}{op.symbol}{space}{b.within(right)}", binding)
-    if op is ops.NEG:
-        return _Text(f"-{operands[0].within(_POWER)}", _SIGN)
-    texts = [operand.text for operand in operands]
-    if op is ops.DOT:
-        n = len(texts) // 2
-        bias = "" if texts[-1] == "0" else f", {texts[-1]}"
-        return _Text(f"dot([{', '.join(texts[:n])}], [{', '.join(texts[n:-1])}]{bias})", _ATOM)
-    inside = ", ".join(texts)
-    if op.arity == 0 and op in (ops.TOTAL, ops.MEAN, ops.LOGSUMEXP):
-        inside = f"[{inside}]"
-    return _Text(f"{op.symbol}({inside})", _ATOM)

@@ -50,7 +50,8 @@ class Neuron(Module):
         Keep the bias as it is: it is then no parameter.
     init : str
         How the weights start: "he" or "xavier" (normal), "he_uniform" or "xavier_uniform"; "auto" takes "he" for the relu
-        family and "xavier" for all others. The bias starts at 0.
+        family and "xavier" for all others. The bias starts within ± 1/√n_inputs, for if all started at 0, all neurons of
+        the first layer would bend at the origin.
     seed : int or random.Random, optional
         Where the randomness comes from.
     n_neurons : int
@@ -90,9 +91,10 @@ class Neuron(Module):
         n_inputs = _size(n_inputs, "n_inputs of a Neuron")
         self.activation = activation_name(activation)
         self._function = _activation_function(self.activation)
-        draw = _weights(init, self.activation, n_inputs, n_neurons, seed)
+        rng = _random(seed)
+        draw = _weights(init, self.activation, n_inputs, n_neurons, rng)
         self.w = [Value(draw()) for _ in range(n_inputs)]
-        self.b: Number = bias if isinstance(bias, Value) else Value(0.0) if bias else 0.0
+        self.b: Number = bias if isinstance(bias, Value) else _bias(n_inputs, rng) if bias else 0.0
         self._frozen = ("b",) if frozen_bias else ()
         self.name_parameters()
 
@@ -153,7 +155,7 @@ class Layer(Module):
         rng = _random(seed)
         common: bool | Value = bias
         if bias and shared_bias:
-            self.b = common = Value(0.0)
+            self.b = common = _bias(n_inputs, rng)
             self._frozen = ("b",) if frozen_bias else ()
         self.neurons = [
             Neuron(
@@ -480,15 +482,19 @@ _RELU_FAMILY = ("relu", "leaky_relu", "elu", "silu", "gelu", "softplus")
 _INITS = ("auto", "he", "he_uniform", "xavier", "xavier_uniform")
 
 
-def _weights(init: str, activation: Any, n_inputs: int, n_neurons: int, seed: Seed) -> Callable[[], float]:
+def _weights(init: str, activation: Any, n_inputs: int, n_neurons: int, rng: random.Random) -> Callable[[], float]:
     """A source of initial weights."""
     if init not in _INITS:
         raise ValueError(f"no initialisation is called {init!r}; there are {', '.join(_INITS)}")
     if init == "auto":
         init = "he" if activation in _RELU_FAMILY else "xavier"
-    rng = _random(seed)
     deviation = math.sqrt(2.0 / n_inputs if init.startswith("he") else 2.0 / (n_inputs + n_neurons))
     if init.endswith("uniform"):
         limit = math.sqrt(3.0) * deviation  # the uniform distribution of the same variance
         return lambda: rng.uniform(-limit, limit)
     return lambda: rng.gauss(0.0, deviation)
+
+
+def _bias(n_inputs: int, rng: random.Random) -> Value:
+    limit = 1.0 / math.sqrt(n_inputs)
+    return Value(rng.uniform(-limit, limit))

@@ -83,17 +83,18 @@ class Op:
         """Apply the operation to floats, Values or arrays."""
         if self.arity and len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} operands, got {len(operands)}")
-        others: list[Number] = []
+        other: object = None
+        is_plain = True
         for operand in operands:
-            if isinstance(operand, (float, int)):
+            if isinstance(operand, float) or isinstance(operand, int):
                 continue
             record = getattr(operand, "_record", None)
             if record is not None:  # a Value: floor 2 knows what to do with it
                 return record(self, operands)
-            others.append(operand)
-        if not others:
+            other = operand
+            is_plain = False
+        if is_plain:
             return float(self.forward(*operands))
-        other = others[0]
         if hasattr(other, "__array_ufunc__"):
             return self._on_arrays(operands)
         raise TypeError(f"{self.name} takes numbers, Values or NumPy arrays, got {type(other).__name__}: {other!r}")

@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from autograd_lite import nn
 from autograd_lite.nn import ACTIVATIONS, MLP, Activation, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
 from autograd_lite.value import Value
 
@@ -41,6 +40,7 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> import os, tempfile
+    >>> from autograd_lite import nn
     >>> path = os.path.join(tempfile.mkdtemp(), "net.json")
     >>> net = nn.MLP(2, [3, 1], seed=0)
     >>> save(net, path)

@@ -158,7 +158,7 @@ class Value:
 
     @data.setter
     def data(self, data: object) -> None:
-        self._data = data if type(data) is float else _as_float(data, f"the data of {self!r}")
+        self._data = data if type(data) is float else _as_float(data, "the data of", self)
 
     @property
     def grad(self) -> float:
@@ -167,7 +167,7 @@ class Value:
 
     @grad.setter
     def grad(self, grad: object) -> None:
-        self._grad = grad if type(grad) is float else _as_float(grad, f"the grad of {self!r}")
+        self._grad = grad if type(grad) is float else _as_float(grad, "the grad of", self)
 
     @property
     def label(self) -> str:
@@ -686,8 +686,8 @@ class Value:
         return apply_to_sequence(op, operands)
 
 
-def _as_float(number: object, what: str) -> float:
-    """Return a real number as a float; `what` says in the error what it was meant for."""
+def _as_float(number: object, what: str, node: Value | None = None) -> float:
+    """Return a real number as a float; `what` and `node` say in the error what it was meant for."""
     if isinstance(number, float):
         return float(number)
     if isinstance(number, (int, Real)) or (isinstance(number, Number) and not isinstance(number, Complex)):
@@ -706,6 +706,8 @@ def _as_float(number: object, what: str) -> float:
     else:
         hint = "give an int, a float or another real number"
     shown = repr(number)
+    if node is not None:
+        what = f"{what} {node!r}"
     raise TypeError(f"{what} takes a real number, got {kind} {shown if len(shown) < 80 else '...'}: {hint}")
 
 
@@ -826,18 +828,16 @@ def _send_gradient(node: Value) -> None:
 
 
 def _send_gradient_of_dot(operands: tuple[object, ...], grad: float) -> None:
-    n = len(operands) // 2
-    for i in range(n):
+    n: i64 = len(operands) // 2
+    i: i64 = 0
+    while i < n:
         a = operands[i]
         b = operands[n + i]
         if isinstance(a, Value):
-            if isinstance(b, Value):
-                a._grad += b._data * grad
-                b._grad += a._data * grad
-            elif isinstance(b, float):
-                a._grad += b * grad
-        elif isinstance(a, float) and isinstance(b, Value):
-            b._grad += a * grad
+            a._grad += _number(b) * grad
+        if isinstance(b, Value):
+            b._grad += _number(a) * grad
+        i += 1
     bias = operands[2 * n]
     if isinstance(bias, Value):
         bias._grad += grad
@@ -909,10 +909,12 @@ def _evaluate_binary(node: Value, op: Op) -> None:
 
 
 def _dot(operands: tuple[object, ...]) -> float:
-    n = len(operands) // 2
+    n: i64 = len(operands) // 2
+    i: i64 = 0
     total = _number(operands[2 * n])
-    for i in range(n):
+    while i < n:
         total += _number(operands[i]) * _number(operands[n + i])
+        i += 1
     return total
 
 

@@ -130,9 +130,8 @@ def test_demo_shows_the_lecture_and_saves_its_pictures(capsys, tmp_path):
     assert (tmp_path / "out" / "graph.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_python_m_is_the_same_command():
-    run = subprocess.run(
-        [sys.executable, "-m", "autograd_lite", "--version"], capture_output=True, text=True, check=True
-    )
+def test_python_m_is_the_same_command(tmp_path):
+    command = [sys.executable, "-m", "autograd_lite", "--version"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     engine = "compiled" if COMPILED else "pure Python"
     assert run.stdout == f"autograd-lite {__version__} ({engine} engine)\n"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from autograd_lite.drawing import palette
 from autograd_lite.drawing.palette import Colour
 from autograd_lite.drawing.render import NUMBER_FONT, TEXT_FONT
-from autograd_lite.drawing.text import html, width
+from autograd_lite.drawing.text import html, number, width
 
 if TYPE_CHECKING:
     import graphviz
 
 _SWATCH: Final = 17  # points
+_COMPACT: Final = 134  # points: the width of a compact box, so that they stand in line
+_LARGE: Final = 100  # boxes
+_PORTS: Final = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}  # where wires leave and enter
 _ROW_COLOURS: Final = {"data": palette.DATA, "grad": palette.GRAD}
 
 
@@ -32,7 +35,8 @@ class Box:
     name: str = ""
     rows: list[tuple[str, str]] = field(default_factory=list)
     tooltip: str = ""
-    fill: Colour | None = None  # in place of the role's
+    heat: float | None = None  # the number that the fill shows, in place of the role
+    compact: bool = False  # its numbers on one line, without captions
 
 
 @dataclass(slots=True)
@@ -44,8 +48,7 @@ class Wire:
     head: str
     label: str = ""
     tooltip: str = ""
-    colour: Colour = palette.WIRE
-    width: float = 1.1
+    weight: float | None = None  # the number that its colour and width show
 
 
 @dataclass(slots=True)
@@ -56,7 +59,8 @@ class Scene:
     boxes: list[Box]
     wires: list[Wire]
     notes: list[str] = field(default_factory=list)  # a line each, under the legend
-    heat: str = ""  # what the fills show, if not the roles
+    heat: str | None = None  # "data" or "grad": what the fills show, in place of the roles
+    dense: bool = False  # straight wires, and room for many of them
 
     def tooltips(self) -> dict[str, str]:
         """The tooltip of each box and wire that has one, by its id."""
@@ -72,14 +76,20 @@ def to_digraph(scene: Scene, direction: str) -> graphviz.Digraph:
     # The lines are ours, with ids of ours and escaped labels: writing them is ten times faster than having each
     # attribute quoted.
     digraph.body += [
-        f'\trankdir={direction} ordering=in ranksep=0.42 nodesep=0.16 pad=0.14 bgcolor="{palette.PAPER.light}"\n',
+        f'\trankdir={direction} ordering=in pad=0.14 bgcolor="{palette.PAPER.light}"\n',
+        f"\t{'ranksep=1.7 nodesep=0.07 splines=line' if scene.dense else 'ranksep=0.42 nodesep=0.16'}\n",
         f"\tlabelloc=t labeljust=l {_font(TEXT_FONT, 12, palette.INK)}\n",
         f"\tlabel=<{_header(scene)}>\n",
         f'\tnode [shape=box margin="0.1,0.06" height=0.3 width=0.3 {_font(TEXT_FONT, 12, palette.INK)}]\n',
         f"\tedge [arrowsize=0.6 {_font(NUMBER_FONT, 11, palette.GRAD)}]\n",
     ]
-    digraph.body += [_box(box) for box in scene.boxes]
-    digraph.body += [_wire(wire) for wire in scene.wires]
+    if len(scene.boxes) > _LARGE:  # a good layout in good time, in place of the best one
+        digraph.body.append("\tnslimit=1 mclimit=0.3\n")
+    if scene.dense:
+        tail, head = _PORTS[direction]
+        digraph.body.append(f"\tedge [tailport={tail} headport={head}]\n")
+    digraph.body += [_box(box, scene.heat) for box in scene.boxes]
+    digraph.body += [_wire(wire, scene.heat or "data") for wire in scene.wires]
     return digraph
 
 
@@ -100,53 +110,116 @@ def _table(rows: Iterable[str], attributes: str = "") -> str:
 
 def _cell(content: str, text: str = "") -> str:
     # The embedded renderer cannot measure other than ASCII text: say how wide it is.
-    wide = f' WIDTH="{width(text, 14.0):.0f}"' if not text.isascii() else ""
+    wide = f' WIDTH="{width(text, 13.0):.0f}"' if not text.isascii() else ""
     return f'<TD ALIGN="LEFT"{wide}>{content}</TD>'
 
 
-def _box(box: Box) -> str:
+def _box(box: Box, heat: str | None) -> str:
     role = palette.ROLES[box.role]
-    heading = _span(box.heading, 14, bold=True) if box.heading else ""
-    name = _span(box.name, 13, palette.MUTED if heading else palette.INK, bold=not heading) if box.name else ""
-    top = _cell(f"{heading}  {name}" if heading and name else heading or name, box.heading + box.name)
-    rows = [
-        _cell(f"{_span(caption, 10, palette.MUTED)} {_span(text, 12, _ROW_COLOURS[caption], mono=True)}")
+    heading = _span(box.heading, 11 if box.compact else 13, bold=True) if box.heading else ""
+    name = (
+        _span(
+            box.name,
+            10 if box.compact else 13,
+            palette.MUTED if heading and not heat else palette.INK,
+            bold=not heading,
+        )
+        if box.name
+        else ""
+    )
+    top = f"{heading}  {name}" if heading and name else heading or name
+    rows = [f'<TD ALIGN="LEFT" WIDTH="{_COMPACT}">{top}</TD>' if box.compact else _cell(top, box.heading + box.name)]
+    numbers = [
+        (caption, _span(text, 11 if box.compact else 12, _row_colour(caption, heat), mono=True))
         for caption, text in box.rows
     ]
-    style = "rounded,filled" if role.rounded else "filled"
+    if box.compact and numbers:
+        rows.append(_cell("  ".join(text for _, text in numbers)))
+    elif not box.compact:
+        caption_colour = palette.INK if heat else palette.MUTED
+        rows += [_cell(f"{_span(caption, 10, caption_colour)} {text}") for caption, text in numbers]
+    fill, styles = role.fill, ["rounded", "filled"] if role.rounded else ["filled"]
+    if heat and box.heat is not None:
+        fill = palette.HEATS[heat].fill(box.heat)
+        if box.heat == 0.0:
+            styles.append("dashed")
+    elif heat:
+        fill = palette.PAPER
     return (
-        f'\t{box.id} [id={box.id} class={box.role} style="{style}" fillcolor="{(box.fill or role.fill).light}"'
-        f' color="{role.line.light}" penwidth={role.width} label=<{_table([top, *rows])}>]\n'
+        f'\t{box.id} [id={box.id} class={box.role} style="{",".join(styles)}" fillcolor="{fill.light}"'
+        f' color="{role.line.light}" penwidth={role.width} label=<{_table(rows)}>]\n'
     )
 
 
-def _wire(wire: Wire) -> str:
-    label = f' label="{wire.label}"' if wire.label else ""
-    return f'\t{wire.tail} -> {wire.head} [id={wire.id} color="{wire.colour.light}" penwidth={wire.width:.2g}{label}]\n'
+def _row_colour(caption: str, heat: str | None) -> Colour:
+    # On a strong fill only ink is readable.
+    return palette.INK if heat else _ROW_COLOURS.get(caption, palette.INK)
+
+
+def _wire(wire: Wire, shown: str) -> str:
+    colour, thickness, style, font = palette.WIRE, 1.1, "", ""
+    if wire.weight is not None:
+        heat = palette.HEATS[shown]
+        colour, thickness = heat.wire(wire.weight), 0.5 + 2.5 * heat.strength(wire.weight) ** 2
+        style = " style=dashed" if wire.weight < 0.0 else " style=dotted" if wire.weight == 0.0 else ""
+        font = f' fontcolor="{_ROW_COLOURS[shown].light}"'
+        style += " arrowhead=none" if not wire.label else ""
+    label = f' label="{wire.label}"{font}' if wire.label else ""
+    return (
+        f'\t{wire.tail} -> {wire.head} [id={wire.id} color="{colour.light}" penwidth={thickness:.2g}{style}{label}]\n'
+    )
 
 
 # --- the header: a title and a legend ---------------------------------------------------------------------------------
 
 
 def _header(scene: Scene) -> str:
+    roles = [name for name in palette.ROLES if any(box.role == name for box in scene.boxes)]
     rows = [
         _cell(_span(scene.title, 13, mono=True, bold=True), scene.title),
-        _cell(_legend([name for name in palette.ROLES if any(box.role == name for box in scene.boxes)])),
-        *(_cell(_span(note, 10, palette.MUTED)) for note in scene.notes),
+        _cell(_legend([part for name in roles for part in (_role_swatch(name, scene.heat), f" {name}    ")])),
+        *([_cell(_legend(_heat_legend(scene.heat)))] if scene.heat else []),
+        *(_cell(_span(note, 10, palette.MUTED), note) for note in scene.notes),
         '<TD HEIGHT="5"></TD>',
     ]
     return _table(rows)
 
 
-def _legend(roles: Sequence[str]) -> str:
-    cells = []
-    for name in roles:
-        role = palette.ROLES[name]
-        rounded = ' STYLE="ROUNDED"' if role.rounded else ""
-        cells.append(
-            f'<TD BORDER="{round(role.width)}" COLOR="{role.line.light}" BGCOLOR="{role.fill.light}"{rounded}'
-            f' WIDTH="{_SWATCH}" HEIGHT="12" FIXEDSIZE="TRUE"></TD>{_cell(_span(f" {name}", 10, palette.MUTED))}'
-        )
+def _role_swatch(name: str, heat: str | None) -> _Swatch:
+    role = palette.ROLES[name]
+    return _Swatch(palette.PAPER if heat else role.fill, role.line, round(role.width), role.rounded)
+
+
+def _heat_legend(shown: str) -> list[_Swatch | str]:
+    heat = palette.HEATS[shown]
+    scale = [_Swatch(heat.fill(x)) for x in heat.steps()]
+    low, high = number(10.0**heat.lowest), number(10.0**heat.highest)
+    return [
+        f"|{shown}|  {low} ", *scale, f" {high}    ", _Swatch(palette.ZERO), " 0    ",
+        _Swatch(palette.NOT_FINITE), " inf, nan",
+    ]  # fmt: skip
+
+
+class _Swatch(NamedTuple):
+    fill: Colour
+    line: Colour = palette.WIRE
+    border: int = 1
+    rounded: bool = False
+
+
+def _legend(parts: Sequence[_Swatch | str]) -> str:
+    """A line of swatches and texts."""
+    cells, wide = "", 0.0
+    for part in parts:
+        if isinstance(part, str):
+            cells += _cell(_span(part, 10, palette.MUTED))
+            wide += width(part, 10.0)
+        else:
+            rounded = ' STYLE="ROUNDED"' if part.rounded else ""
+            cells += (
+                f'<TD BORDER="{part.border}" COLOR="{part.line.light}" BGCOLOR="{part.fill.light}"{rounded}'
+                f' WIDTH="{_SWATCH}" HEIGHT="12" FIXEDSIZE="TRUE"></TD>'
+            )
+            wide += _SWATCH
     # Of a fixed size, lest it stretches to the width of the title.
-    wide = sum(_SWATCH + 12 + width(name, 10.0) for name in roles)
-    return _table(["".join(cells)], f' ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{wide:.0f}" HEIGHT="18"')
+    return _table([cells], f' ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{wide:.0f}" HEIGHT="18"')

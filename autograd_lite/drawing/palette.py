@@ -41,43 +41,62 @@ ROLES: Final[dict[str, Role]] = {
     "input": Role(Colour("#e3f3f0", "#12342f"), Colour("#1b7a6c", "#4fb5a5"), True, 1.2),
     "parameter": Role(Colour("#f1e8fa", "#332148"), Colour("#7a3eb1", "#b98be8"), True, 2.4),
     "operation": Role(Colour("#f2f4f7", "#222932"), Colour("#8491a1", "#6f7d8f"), False, 1.2),
+    # A box that stands for many nodes holds parameters: it has their hue, and the corners of an operation.
+    "neuron": Role(Colour("#f7f2fc", "#2a1f38"), Colour("#7a3eb1", "#b98be8"), False, 1.2),
+    "layer": Role(Colour("#f7f2fc", "#2a1f38"), Colour("#7a3eb1", "#b98be8"), False, 1.2),
     "output": Role(Colour("#fcf0cd", "#3d3212"), Colour("#94700f", "#d9b44a"), False, 2.4),
 }
 
-# Heat runs from negative (violet) over zero (paper) to positive (green): the strength is the number's order of
-# magnitude on a fixed scale, so that two pictures compare. The steps are few, so that each has its dark twin here.
-HEAT_LOWEST: Final = -6  # at 10**-6 and below, the weakest colour
-HEAT_HIGHEST: Final = 1  # at 10**1 and above, the strongest
-HEAT_STEPS: Final = HEAT_HIGHEST - HEAT_LOWEST + 1
-_HEAT_ENDS: Final = {
-    -1: (Colour("#f6f1fb", "#1f1a29"), Colour("#b58be0", "#7a45b3")),
-    +1: (Colour("#eef7f1", "#17231c"), Colour("#6cc08b", "#1f7a46")),
+
+class Heat(NamedTuple):
+    """A scale of colours for the order of magnitude of a number, from weak to strong.
+
+    The scale is fixed, so that two pictures compare: at 10**lowest and below the colour is the weakest, at 10**highest
+    and above the strongest. The sign is in the number, and in a wire's dashes.
+    """
+
+    lowest: int
+    highest: int
+    fill_weak: Colour
+    fill_strong: Colour
+    wire_weak: Colour
+    wire_strong: Colour
+
+    def strength(self, x: float) -> float:
+        """From 0 to 1."""
+        order = math.log10(abs(x)) if x else -math.inf
+        return (min(max(order, self.lowest), self.highest) - self.lowest) / (self.highest - self.lowest)
+
+    def fill(self, x: float) -> Colour:
+        """The colour of a box."""
+        return self._colour(x, self.fill_weak, self.fill_strong)
+
+    def wire(self, x: float) -> Colour:
+        """The colour of a wire."""
+        return self._colour(x, self.wire_weak, self.wire_strong)
+
+    def steps(self) -> list[float]:
+        """One number for each colour of the scale, weakest first."""
+        span = self.highest - self.lowest
+        return [10.0 ** (self.lowest + span * step / _HEAT_STEPS) for step in range(_HEAT_STEPS + 1)]
+
+    def _colour(self, x: float, weak: Colour, strong: Colour) -> Colour:
+        if not math.isfinite(x):
+            return NOT_FINITE
+        if x == 0.0:
+            return ZERO
+        # Few steps, so that each has its dark twin in the style sheet.
+        share = round(self.strength(x) * _HEAT_STEPS) / _HEAT_STEPS
+        return Colour(_between(weak.light, strong.light, share), _between(weak.dark, strong.dark, share))
+
+
+_HEAT_STEPS: Final = 7
+HEATS: Final[dict[str, Heat]] = {
+    "data": Heat(-3, 2, Colour("#f4f8fe", "#151c28"), Colour("#5f9df2", "#1f5cae"), Colour("#c9d6ea", "#2f3c50"), DATA),
+    "grad": Heat(-6, 1, Colour("#fef7f1", "#231a14"), Colour("#f2913f", "#98490f"), Colour("#ecd6c6", "#4b3728"), GRAD),
 }
-ZERO: Final = Colour("#d5dae1", "#3a424d")
-NOT_FINITE: Final = Colour("#ffe45c", "#7d6a00")
-
-
-def heat_step(x: float) -> int:
-    """The step of a number on the scale: 0 for zero, else ±1 (at most 1e-6 away from it) to ±8 (10 or more)."""
-    if x == 0.0:
-        return 0
-    order = math.ceil(math.log10(abs(x)) - 1e-12)
-    step = min(max(order, HEAT_LOWEST), HEAT_HIGHEST) - HEAT_LOWEST + 1
-    return step if x > 0.0 else -step
-
-
-def heat(x: float) -> Colour:
-    """The fill that shows the sign and the order of magnitude of a number."""
-    return heat_of_step(heat_step(x)) if math.isfinite(x) else NOT_FINITE
-
-
-def heat_of_step(step: int) -> Colour:
-    """The fill of one step of the scale."""
-    if step == 0:
-        return ZERO
-    weak, strong = _HEAT_ENDS[1 if step > 0 else -1]
-    share = (abs(step) - 1) / (HEAT_STEPS - 1)
-    return Colour(_between(weak.light, strong.light, share), _between(weak.dark, strong.dark, share))
+ZERO: Final = Colour("#ccd3db", "#434c58")
+NOT_FINITE: Final = Colour("#ffe45c", "#6f5e00")
 
 
 def _between(first: str, second: str, share: float) -> str:
@@ -85,22 +104,22 @@ def _between(first: str, second: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in parts)
 
 
-def all_colours() -> list[Colour]:
-    """Every colour that a picture may contain."""
-    plain = [PAPER, INK, MUTED, WIRE, DATA, GRAD, NOT_FINITE]
+def _all_colours() -> list[Colour]:
+    plain = [PAPER, INK, MUTED, WIRE, DATA, GRAD, ZERO, NOT_FINITE]
     roles = [colour for role in ROLES.values() for colour in (role.fill, role.line)]
-    scale = [heat_of_step(step) for step in range(-HEAT_STEPS, HEAT_STEPS + 1)]
-    return list(dict.fromkeys(plain + roles + scale))
+    heats = [colour(x) for heat in HEATS.values() for x in heat.steps() for colour in (heat.fill, heat.wire)]
+    return list(dict.fromkeys(plain + roles + heats))
 
 
-def style_sheet() -> str:
+def style_sheet(svg: str) -> str:
     """CSS that gives a picture its fonts and, where the page or the system is dark, its dark colours."""
-    numbered = list(enumerate(all_colours()))
-    light = "".join(f"--a{i}:{colour.light};" for i, colour in numbered)
-    dark = "".join(f"--a{i}:{colour.dark};" for i, colour in numbered)
+    # A colour has the same number in all pictures, as two may stand on one page.
+    used = [(i, colour) for i, colour in enumerate(_all_colours()) if f'"{colour.light}"' in svg]
+    light = "".join(f"--a{i}:{colour.light};" for i, colour in used)
+    dark = "".join(f"--a{i}:{colour.dark};" for i, colour in used)
     swap = "".join(
         f'.autograd-lite [{what}="{colour.light}"]{{{what}:var(--a{i})}}'
-        for i, colour in numbered
+        for i, colour in used
         for what in ("fill", "stroke")
     )
     # A notebook has a theme of its own, which need not be the system's.

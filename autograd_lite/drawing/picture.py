@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from autograd_lite.drawing.boxes import Box, Scene, Wire, to_digraph
+from autograd_lite.drawing.boxes import to_digraph
+from autograd_lite.drawing.network import fold
 from autograd_lite.drawing.render import finish_svg, render, write_atomically
-from autograd_lite.drawing.text import NO_GRADIENT, clean, number, operation
+from autograd_lite.drawing.scalar import View, scalar_scene
 from autograd_lite.graph import Graph
 from autograd_lite.value import Value
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import graphviz
 
 MAX_NODES: Final = 500
-_LONGEST_TITLE: Final = 80
+_DETAILS: Final = ("auto", "scalar", "neuron", "layer")
 _DIRECTIONS: Final = ("LR", "TB", "RL", "BT")
 _SHOWN: Final = ("data", "grad")
 _ENDINGS: Final = (".svg", ".png", ".pdf", ".dot")
@@ -138,6 +138,16 @@ def draw(
         The numbers in the boxes.
     names : mapping of str to anything, optional
         A namespace, such as `globals()`, that names the Values without a label.
+    detail : {"auto", "scalar", "neuron", "layer"}
+        What is one box: a node; a neuron (a `dot`, or a sum of products with weights, and its activation), with its
+        weights on its wires; or a layer (the neurons that have the same inputs). What is used for many samples is
+        drawn once. "auto" draws neurons where there are more than 60 operations, and layers where there are more than
+        20 neurons.
+    expand : bool
+        Whether to unfold each `dot` into its products and their sum.
+    color_by : {None, "data", "grad"}
+        Fill the boxes by the order of magnitude of a number, on a fixed scale, in place of the role. At "neuron", the
+        wires show the weights' data or gradients; at "layer", the box shows the root mean square of its parameters'.
     max_nodes : int
         Refuse to draw more boxes than this.
 
@@ -159,76 +169,28 @@ def draw(
         raise ValueError(f"direction must be one of {', '.join(_DIRECTIONS)}, got {direction!r}")
     if isinstance(show, str) or any(part not in _SHOWN for part in show):
         raise ValueError(f'show must be a collection of "data" and "grad", got {show!r}')
+    if detail not in _DETAILS:
+        raise ValueError(f"detail must be one of {', '.join(_DETAILS)}, got {detail!r}")
+    if color_by not in (None, *_SHOWN):
+        raise ValueError(f'color_by must be None, "data" or "grad", got {color_by!r}')
+    if expand and detail in ("neuron", "layer"):
+        raise ValueError(f"expand=True unfolds, detail={detail!r} folds: leave out one of them")
     graph = Graph(root, names)
-    if len(graph) > max_nodes:
-        raise ValueError(
-            f"this graph has {len(graph)} nodes, more than max_nodes={max_nodes}: draw a part of it (any inner node is"
-            ' a root), fold it with detail="neuron" or detail="layer", or raise max_nodes'
-        )
-    scene = _scalar_scene(graph, partials, tuple(part for part in _SHOWN if part in show))
+    view = View(graph, tuple(part for part in _SHOWN if part in show), partials, color_by)
+    folded = None if expand or detail == "scalar" else fold(view, detail)
+    # Count before the work: an unfolded graph can be far too large to write down.
+    if folded is None and len(graph) > max_nodes:
+        raise _too_large(len(graph), len(graph), max_nodes)
+    scene = folded or scalar_scene(view, expand)
+    if folded is None and detail in ("neuron", "layer"):
+        scene.notes.append("no neurons found to fold: neither a dot nor a sum of products with weights")
+    if len(scene.boxes) > max_nodes:
+        raise _too_large(len(graph), len(scene.boxes), max_nodes)
     return Picture(to_digraph(scene, direction), scene.title, scene.tooltips())
 
 
-# --- one box for each node --------------------------------------------------------------------------------------------
-
-
-def _scalar_scene(graph: Graph, partials: bool, shown: tuple[str, ...]) -> Scene:
-    number_of = {node: i for i, node in enumerate(graph.nodes)}
-    roles = leaf_roles(graph)
-    has_gradient = graph.root.grad != 0.0
-    boxes = []
-    for node, i in number_of.items():
-        name = clean(graph.name(node))
-        role = roles[node] if node.op is None else "output" if node is graph.root else "operation"
-        box = Box(f"n{i}", role, "" if node.op is None else operation(node), name)
-        if not (box.heading or name):
-            box.heading = role
-        if "data" in shown:
-            box.rows.append(("data", number(node.data)))
-        if "grad" in shown:
-            box.rows.append(("grad", number(node.grad) if has_gradient else NO_GRADIENT))
-        box.tooltip = f"{node_text(graph, node)}\ndata {node.data!r}\ngrad {node.grad!r}"
-        boxes.append(box)
-    wires = []
-    for i, (parent, child, partial) in enumerate(graph.edges):
-        text = f"∂{node_text(graph, child)} / ∂{node_text(graph, parent)} = {partial!r}"
-        if has_gradient:
-            text += f"\nsends back {partial!r} × {child.grad!r} = {partial * child.grad!r}"
-        label = number(partial) if partials else ""
-        wires.append(Wire(f"e{i}", f"n{number_of[parent]}", f"n{number_of[child]}", label, text))
-    notes = []
-    if partials:
-        notes.append("on the edges: the local derivative ∂child/∂parent")
-    if "grad" in shown and not has_gradient:
-        notes.append(f"grad {NO_GRADIENT}: backward() has not been called")
-    return Scene(title_of(graph), boxes, wires, notes)
-
-
-def node_text(graph: Graph, node: Value) -> str:
-    """What to call a node in a sentence."""
-    return clean(graph.name(node)) or (number(node.data) if node.op is None else f"({operation(node)})")
-
-
-def title_of(graph: Graph) -> str:
-    """The formula where it is short, else the size."""
-    name = graph.name(graph.root)
-    try:
-        formula = graph.expression(max_length=_LONGEST_TITLE)
-    except ValueError:
-        return f"{clean(name) or 'graph'}: {len(graph)} nodes, {len(graph.leaves)} leaves"
-    if graph.root.op is None or not name:
-        return clean(formula, _LONGEST_TITLE)
-    return f"{clean(name)} = {clean(formula, _LONGEST_TITLE)}"
-
-
-_INDEX: Final = r"(\d+|_\w+|\[[^\]]*\])*"
-_WEIGHT: Final = re.compile(rf"(.*\.)?(w|weights?|theta|θ){_INDEX}", re.IGNORECASE)
-_BIAS: Final = re.compile(rf"(.*\.)?(b|bias|biases){_INDEX}", re.IGNORECASE)
-
-
-def leaf_roles(graph: Graph) -> dict[Value, str]:
-    """Which leaves are parameters, by their names, and which are inputs."""
-    leaves = [(leaf, graph.name(leaf)) for leaf in graph.leaves]
-    weights = {leaf for leaf, name in leaves if _WEIGHT.fullmatch(name)}
-    biases = {leaf for leaf, name in leaves if _BIAS.fullmatch(name) and (weights or "." in name)}
-    return {leaf: "parameter" if leaf in weights or leaf in biases else "input" for leaf, _ in leaves}
+def _too_large(nodes: int, boxes: int, max_nodes: int) -> ValueError:
+    return ValueError(
+        f"this graph of {nodes} nodes would be {boxes} boxes, more than max_nodes={max_nodes}: draw a part of it (any"
+        ' inner node can be the root), fold it with detail="neuron" or detail="layer", or raise max_nodes'
+    )

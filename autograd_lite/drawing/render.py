@@ -101,7 +101,7 @@ def finish_svg(svg: str, title: str, tooltips: Mapping[str, str]) -> str:
         svg,
         count=1,
     )
-    svg = svg.replace("\n<g ", f"\n<style>{palette.style_sheet()}</style>\n<g ", 1)
+    svg = svg.replace("\n<g ", f"\n<style>{palette.style_sheet(svg)}</style>\n<g ", 1)
     svg = _TEXT.sub(_with_class, svg)
     return _TITLE.sub(
         lambda match: (

@@ -65,14 +65,15 @@ def _is_infix(op: Op) -> bool:
     return op.arity == 2 and not op.symbol[0].isalpha()
 
 
-def clean(text: str, longest: int = 24) -> str:
+def clean(text: str, longest: int = 30) -> str:
     r"""A label on one line, without characters that XML or a terminal cannot bear, and not too long.
 
     Examples
     --------
     >>> clean("two\nlines"), clean("a" * 40), clean("\x07")
-    ('two lines', 'aaaaaaaaaaaaaaaa…aaaaaaaa', '�')
+    ('two lines', 'aaaaaaaaaaaaaaaaaaaa…aaaaaaaaaa', '�')
     """
+    text = text.strip()
     if len(text) > longest:
         text = f"{text[: 2 * longest // 3]}…{text[-(longest // 3) :]}"
     if text.isascii() and text.isprintable():
@@ -93,5 +94,5 @@ def html(text: str) -> str:
 
 
 def width(text: str, size: float) -> float:
-    """About how wide a text of the sans-serif font is, in points: the embedded renderer knows only ASCII."""
-    return size * sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.6 for c in text)
+    """About how wide a text of the sans-serif font is, in points: the embedded renderer can measure ASCII only."""
+    return size * sum(0.57 if c.isascii() else 1.0 if unicodedata.east_asian_width(c) in "WFA" else 0.7 for c in text)

@@ -1,0 +1,150 @@
+"""The scalar level of detail: one box for each node, one wire for each operand."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from autograd_lite import ops
+from autograd_lite.drawing.boxes import Box, Scene, Wire
+from autograd_lite.drawing.text import NO_GRADIENT, clean, number, operation
+from autograd_lite.graph import Graph
+from autograd_lite.value import Value
+
+_LONGEST_TITLE: Final = 80
+
+
+class View:
+    """A graph, and what to show of it at any level of detail."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        show: tuple[str, ...] = ("data", "grad"),
+        partials: bool = False,
+        color_by: str | None = None,
+    ) -> None:
+        self.graph = graph
+        self.show = show
+        self.partials = partials
+        self.color_by = color_by
+        self.number_of = {node: i for i, node in enumerate(graph.nodes)}
+        self.roles = _leaf_roles(graph)
+        self.parameters = {leaf for leaf, role in self.roles.items() if role == "parameter"}
+        self.has_gradient = graph.root.grad != 0.0
+
+    def title(self) -> str:
+        """The formula where it is short, else the name and the size."""
+        name = clean(self.graph.name(self.graph.root))
+        try:
+            formula = clean(self.graph.expression(max_length=_LONGEST_TITLE), _LONGEST_TITLE)
+        except ValueError:
+            return f"{name or 'graph'}: {len(self.graph)} nodes, {len(self.graph.leaves)} leaves"
+        return f"{name} = {formula}" if name and self.graph.root.op is not None else formula
+
+    def notes(self) -> list[str]:
+        """What the legend must say about gradients."""
+        if self.has_gradient or not ("grad" in self.show or self.color_by == "grad"):
+            return []
+        return [f"grad {NO_GRADIENT}: backward() has not been called"]
+
+    def text_of(self, node: Value) -> str:
+        """What to call a node in a sentence."""
+        name = clean(self.graph.name(node))
+        return name or (number(node.data) if node.op is None else f"({operation(node)})")
+
+    def rows(self, data: float, grad: float) -> list[tuple[str, str]]:
+        """The captions and numbers of a box."""
+        texts = {"data": number(data), "grad": number(grad) if self.has_gradient else NO_GRADIENT}
+        return [(caption, texts[caption]) for caption in self.show]
+
+    def heat(self, data: float, grad: float) -> float | None:
+        """The number that the fill of a box shows."""
+        if self.color_by == "grad":
+            return grad if self.has_gradient else None
+        return data if self.color_by == "data" else None
+
+    def box(self, node: Value) -> Box:
+        """The box of one node."""
+        name = clean(self.graph.name(node))
+        if node.op is None:
+            role, heading = self.roles[node], "" if name else self.roles[node]
+        else:
+            role, heading = "output" if node is self.graph.root else "operation", operation(node)
+        return Box(
+            f"n{self.number_of[node]}",
+            role,
+            heading,
+            name,
+            self.rows(node.data, node.grad),
+            f"{self.text_of(node)}\ndata {node.data!r}\ngrad {node.grad!r}",
+            self.heat(node.data, node.grad),
+        )
+
+
+def scalar_scene(view: View, expand: bool) -> Scene:
+    """One box for each node; with `expand`, each product of a `dot` apart from its sum."""
+    scene = Scene(view.title(), [], [], view.notes(), view.color_by)
+    if view.partials:
+        scene.notes.insert(0, "on the wires: the local derivative ∂child/∂parent")
+    first = 0
+    for node in view.graph.nodes:
+        box = view.box(node)
+        wires = [
+            Wire(f"e{first + i}", f"n{view.number_of[parent]}", box.id, *_wire_texts(view, node, parent, partial))
+            for i, (parent, partial) in enumerate(zip(node.parents, node.partials, strict=True))
+        ]
+        first += len(wires)
+        if expand and node.op is ops.DOT:
+            _unfold(scene, view, node, box, wires)
+        scene.boxes.append(box)
+        scene.wires += wires
+    return scene
+
+
+def _wire_texts(view: View, child: Value, parent: Value, partial: float) -> tuple[str, str]:
+    """The label and the tooltip of a wire."""
+    text = f"∂{view.text_of(child)} / ∂{view.text_of(parent)} = {partial!r}"
+    if view.has_gradient:
+        text += f"\nsends back {partial!r} × {child.grad!r} = {partial * child.grad!r}"
+    return number(partial) if view.partials else "", text
+
+
+def _unfold(scene: Scene, view: View, node: Value, box: Box, wires: list[Wire]) -> None:
+    """Put a box for each product between a dot and its operands; its own box becomes the sum of them."""
+    *factors, bias = node.operands
+    constant = 0.0 if isinstance(bias, Value) else bias
+    n = len(factors) // 2
+    remaining = iter(wires)
+    wire_of = [next(remaining) if isinstance(x, Value) else None for x in factors]
+    for k in range(n):
+        a, b = factors[k], factors[n + k]
+        if not isinstance(a, Value) and not isinstance(b, Value):
+            constant += a * b
+            continue
+        fixed = [x for x in (a, b) if not isinstance(x, Value)]
+        # The sum hands its gradient on as it is, so the product's is known too.
+        data, grad = float(a) * float(b), node.grad
+        product = Box(f"{box.id}p{k}", "operation", f"× {number(fixed[0])}" if fixed else "×")
+        product.rows = view.rows(data, grad)
+        product.heat = view.heat(data, grad)
+        product.tooltip = f"data {data!r}\ngrad {grad!r}"
+        scene.boxes.append(product)
+        for wire in (wire_of[k], wire_of[n + k]):
+            if wire is not None:
+                wire.head = product.id
+        wires.append(Wire(f"{box.id}s{k}", product.id, box.id, "1" if view.partials else ""))
+    box.heading = f"+ {number(constant)}" if constant else "+"
+
+
+_INDEX: Final = r"(\d+|_\w+|\[[^\]]*\])*"
+_WEIGHT: Final = re.compile(rf"(.*\.)?(w|weights?|theta|θ){_INDEX}", re.IGNORECASE)
+_BIAS: Final = re.compile(rf"(.*\.)?(b|bias|biases){_INDEX}", re.IGNORECASE)
+
+
+def _leaf_roles(graph: Graph) -> dict[Value, str]:
+    """Which leaves are parameters, by their names, and which are inputs."""
+    leaves = [(leaf, graph.name(leaf)) for leaf in graph.leaves]
+    weights = {leaf for leaf, name in leaves if _WEIGHT.fullmatch(name)}
+    biases = {leaf for leaf, name in leaves if _BIAS.fullmatch(name) and (weights or "." in name)}
+    return {leaf: "parameter" if leaf in weights or leaf in biases else "input" for leaf, _ in leaves}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -190,14 +192,18 @@ class Plan:
     """
 
     def __init__(self, function: Callable[..., Any], batch: list[Any]) -> None:
+        with _no_collection():
+            self._compile(function, batch)
+        self._bound: dict[Any, Bound] = {}
+        self._check(function, batch)
+
+    def _compile(self, function: Callable[..., Any], batch: list[Any]) -> None:
         self.trace: Trace = trace(function, tuple([array[0].tolist() for array in batch]))
         self.form: NormalForm = normalise(self.trace)
         names = _argument_names(function, len(batch))
         sizes = [int(np.prod(array.shape[1:], dtype=int)) for array in batch]
         self.program: Program = schedule(self.form, list(zip(names, sizes, strict=True)))
         self.code = Code(self.program, with_backward=self.trace.shape == ())
-        self._bound: dict[Any, Bound] = {}
-        self._check(function, batch)
 
     def bound(self, batch: list[Any]) -> Bound:
         """The program with arrays for this size of batch."""
@@ -261,6 +267,18 @@ class Plan:
                     f" for sample {chosen[i]} of the batch, but itself it computes {flat}. It must do the same operations for"
                     " every sample: what it reads from .data, or decides by it, is frozen into the program"
                 )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """The passes make many objects and no garbage: looking for it would take a quarter of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _to_values(sample: Any) -> Any:

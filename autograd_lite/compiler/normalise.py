@@ -105,18 +105,18 @@ class _Normaliser:
             forms[id(leaf)] = self._new("input", lane=True, active=False, position=i)
         for i, leaf in enumerate(trace.parameters):
             forms[id(leaf)] = self._new("parameter", lane=False, active=True, position=i)
-        uses = _count_uses(trace)
-        for node in trace.nodes:
+        operands_of = [node.operands for node in trace.nodes]
+        used_again = _used_again(operands_of, trace.outputs)
+        for node, operands in zip(trace.nodes, operands_of, strict=True):
             op = node.op
             if op is None:
                 continue
-            operands = node.operands
             of = [forms[id(x)] if isinstance(x, Value) else x for x in operands]
             rule = _RULES.get(op)
             form = rule(self, *of) if rule is not None else None
             if form is None:
                 form = self._operation(op, of, node)
-            if isinstance(form, _Sum) and uses[id(node)] > 1 and (len(form.products) > 1 or form.pairs):
+            if isinstance(form, _Sum) and id(node) in used_again and (len(form.products) > 1 or form.pairs):
                 form = self.term(form)  # what is used twice is computed once
             forms[id(node)] = form
         outputs = [self.term(forms[id(x)]) if isinstance(x, Value) else float(x) for x in trace.outputs]
@@ -136,6 +136,8 @@ class _Normaliser:
             if needed[term.index]:
                 for parent in term.parents(self.terms):
                     needed[parent.index] = True
+        if all(needed):
+            return self.terms
         kept = [term for term in self.terms if needed[term.index]]
         number = {term.index: i for i, term in enumerate(kept)}
         for i, term in enumerate(kept):
@@ -245,6 +247,9 @@ class _Normaliser:
 
     def multiply(self, left: Form, right: Form) -> Form:
         """The product of two forms; sums of several terms are not multiplied out."""
+        if isinstance(left, Term) and isinstance(right, Term):
+            i, j = left.index, right.index
+            return _Sum({(i, j) if i < j else (j, i): 1.0}, 1)
         if isinstance(left, float):
             left, right = right, left
         if isinstance(right, float):
@@ -276,15 +281,19 @@ def _share_factors(left: _Sum, right: _Sum) -> bool:
     return any([i in factors for product in right.products if len(product) == 2 for i in product])
 
 
-def _count_uses(trace: Trace) -> dict[int, int]:
-    uses = {id(node): 0 for node in trace.nodes}
-    for node in trace.nodes:
-        for parent in node.parents:
-            uses[id(parent)] += 1
-    for output in trace.outputs:
-        if isinstance(output, Value):
-            uses[id(output)] += 1
-    return uses
+def _used_again(operands_of: list[tuple[Value | float, ...]], outputs: list[Value | float]) -> set[int]:
+    """The ids of the Values that are an operand (or an output) more than once."""
+    once: set[int] = set()
+    more: set[int] = set()
+    for operands in (*operands_of, outputs):
+        for x in operands:
+            if isinstance(x, Value):
+                i = id(x)
+                if i in once:
+                    more.add(i)
+                else:
+                    once.add(i)
+    return more
 
 
 # --- what becomes part of a sum of products ---------------------------------------------------------------------------
@@ -309,8 +318,15 @@ def _quotient(n: _Normaliser, x: Form, y: Form) -> Form | None:
 def _dot(n: _Normaliser, *operands: Form) -> Form:
     size = len(operands) // 2
     total = _Sum()
+    products = total.products
     for left, right in zip(operands[:size], operands[size:-1], strict=True):
-        n.add(total, n.multiply(left, right))
+        if isinstance(left, Term) and isinstance(right, Term):  # the usual case, in fewer steps
+            i, j = left.index, right.index
+            key = (i, j) if i < j else (j, i)
+            products[key] = products.get(key, 0.0) + 1.0
+            total.pairs += 1
+        else:
+            n.add(total, n.multiply(left, right))
     n.add(total, operands[-1])
     return total
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from autograd_lite import losses
 from autograd_lite.compiler.bind import Bound
-from autograd_lite.compiler.compiled import CompiledFunction, Plan
+from autograd_lite.compiler.compiled import CompiledFunction, Plan, compile
 from autograd_lite.module import Module
 from autograd_lite.nn import Dropout
 from autograd_lite.optim import Optimizer
+from autograd_lite.training import in_use, predict
 from autograd_lite.value import Value
 
 
@@ -81,6 +82,7 @@ class CompiledEngine:
         self._views = (self._parameters[self._at], self._gradient[self._at]) if contiguous else None
         self._unused = [p for p in self.optimizer.params if p not in place]
         self._rest = np.array([p.data for p in self._unused])
+        self._program_in_use: CompiledFunction | None = compile(lambda x: self.net(x))
         self._own_order = list(self.optimizer.params)
         self._entered = False
 
@@ -172,9 +174,13 @@ class CompiledEngine:
 
     def predict(self, X: Any) -> Any:
         """Return the net's outputs in use (not as in training)."""
-        from autograd_lite.training import predict
-
         self.write_back()
+        if self._program_in_use is not None:
+            try:
+                with in_use(self.net):
+                    return self._program_in_use(X)
+            except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+                self._program_in_use = None
         return predict(self.net, X)
 
     # --- dropout ------------------------------------------------------------------------------------------------------
@@ -232,8 +238,3 @@ def _one_hot(y: Any, classes: int) -> Any:
     if (whole != y).any() or whole.min() < 0 or whole.max() >= classes:
         raise ValueError(f"cross_entropy of {classes} logits takes classes from 0 to {classes - 1}")
     return np.eye(classes)[whole]
-
-
-def compiled_predict(net: Any, X: Any) -> Any:
-    """Return a net's outputs for an array of samples, by its program."""
-    return CompiledFunction(lambda x: net(x))(X)

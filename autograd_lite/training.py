@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -137,6 +138,33 @@ class EagerEngine:
         return predict(self.net, X)
 
 
+_WORTH_COMPILING = 200  # samples: for fewer of them the net itself is as fast
+
+
+@contextmanager
+def in_use(net: Net) -> Iterator[None]:
+    """Within this context a net computes as in use, not as in training: `Dropout` lets everything through."""
+    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _compiled_outputs(net: Net, samples: Array) -> Array | None:
+    """The outputs by the net's program; None if it cannot be compiled or a result is not finite."""
+    from autograd_lite.compiler import compile
+
+    try:
+        outputs: Array = compile(lambda x: net(x))(samples)
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
+        return None
+    return outputs
+
+
 def predict(net: Net, X: Any) -> Array:
     """Apply a net to many samples, as in use: without a graph, and with `Dropout` switched off.
 
@@ -157,15 +185,14 @@ def predict(net: Net, X: Any) -> Array:
     """
     import numpy
 
-    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
-    for module, _ in modes:
-        module.training = False
-    try:
+    samples = as_samples(X)
+    with in_use(net):
+        if len(samples) >= _WORTH_COMPILING:
+            outputs = _compiled_outputs(net, samples)
+            if outputs is not None:
+                return outputs
         with no_grad():
-            outputs = [net(x) for x in as_samples(X).tolist()]
-    finally:
-        for module, mode in modes:
-            module.training = mode
+            outputs = [net(x) for x in samples.tolist()]
     return numpy.array([list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -419,16 +420,21 @@ def _described(node: Value) -> str:
 def _make_engine(name: str, net: Net, loss: Loss, optimizer: Optimizer, X: Array, y: Array) -> Engine:
     if name not in ("auto", "eager"):
         raise ValueError(f"engine is 'auto' or 'eager', got {name!r}")
-    if name == "auto":
-        from autograd_lite.engine import CompiledEngine
+    eager = EagerEngine(net, loss, optimizer, X, y)
+    if name == "eager":
+        return eager
+    from autograd_lite.engine import CompiledEngine
 
+    try:
+        return CompiledEngine(net, loss, optimizer, X, y)
+    except Exception as error:
         try:
-            return CompiledEngine(net, loss, optimizer, X, y)
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            import warnings
-
-            warnings.warn(f"training eagerly, one Value at a time, as the net cannot be compiled: {error}", stacklevel=3)
-    return EagerEngine(net, loss, optimizer, X, y)
+            eager.graph([0])
+        except Exception:  # the net cannot do this sample at all: training will say so
+            return eager
+        message = f"training one Value at a time, which is slow, as the net cannot be compiled: {error}"
+        warnings.warn(message, stacklevel=3)
+        return eager
 
 
 def _data(X: Any, y: Any) -> tuple[Array, Array]:

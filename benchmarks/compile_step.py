@@ -107,7 +107,14 @@ def tuned_numpy(X, y, net, weights, biases):
     a1, a2 = h1[:-1], h2[:-1]
     W1T, W2T = V[1][:, :-1].T, V[2][:, :-1].T
     xT, h1T, h2T = x.T, h1.T, h2.T
-    matmul, maximum, multiply, subtract, greater, add = np.matmul, np.maximum, np.multiply, np.subtract, np.greater, np.add
+    matmul, maximum, multiply, subtract, greater, add = (
+        np.matmul,
+        np.maximum,
+        np.multiply,
+        np.subtract,
+        np.greater,
+        np.add,
+    )
 
     def step():
         matmul(V[0], x, out=z1)
@@ -255,7 +262,9 @@ def main(width=16, samples=100):
         rounds["micrograd"] = [seconds(slow, 1) for _ in range(3)]
     medians = {name: statistics.median(times) for name, times in rounds.items() if times}
     ours = medians["this_package"]
-    print(f"2-{width}-{width}-1, {samples} samples, float64, one thread; median of {len(rounds['this_package'])} rounds")
+    print(
+        f"2-{width}-{width}-1, {samples} samples, float64, one thread; median of {len(rounds['this_package'])} rounds"
+    )
     for name, median in medians.items():
         print(f"  {name:14s} {median * 1e6:12.1f} µs   {median / ours:10.2f} × this package's step in fit")
     return medians

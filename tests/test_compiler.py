@@ -8,7 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_lite import Value, define_op, dot, exp, log, logsumexp, maximum, mean, ops, relu, sigmoid, softmax, tanh, total
+from autograd_lite import (
+    Value,
+    define_op,
+    dot,
+    exp,
+    log,
+    logsumexp,
+    maximum,
+    mean,
+    ops,
+    relu,
+    sigmoid,
+    softmax,
+    tanh,
+    total,
+)
 from autograd_lite.compiler import TraceError, compile
 
 # Every public row of one or two numbers, with a map of any number into its domain.
@@ -96,7 +111,9 @@ def assert_same(f, parameters, *arrays, rtol=1e-12):
         p.grad = 0.0
     loss = compiled.backward(*arrays)
     assert loss == pytest.approx(outputs.mean(), rel=rtol, abs=rtol * scale)
-    np.testing.assert_allclose([p.grad for p in parameters], gradient, rtol=rtol, atol=rtol * (np.abs(gradient).max() + 1e-300))
+    np.testing.assert_allclose(
+        [p.grad for p in parameters], gradient, rtol=rtol, atol=rtol * (np.abs(gradient).max() + 1e-300)
+    )
     return compiled
 
 
@@ -152,7 +169,13 @@ def weighted_sums(W, x, b=None):
 
 
 def mlp_by_hand(draw, width):
-    W1, b1, W2, b2, W3 = values(draw, width, 3), values(draw, width), values(draw, width, width), values(draw, width), values(draw, width)
+    W1, b1, W2, b2, W3 = (
+        values(draw, width, 3),
+        values(draw, width),
+        values(draw, width, width),
+        values(draw, width),
+        values(draw, width),
+    )
 
     def f(x, y):
         hidden = [tanh(z) for z in weighted_sums(W1, x, b1)]
@@ -187,7 +210,10 @@ def convolution(draw, width):
     K, b, D = values(draw, 3, 4), values(draw, 3), values(draw, 5, 3 * (width // 2))
 
     def f(x, y):
-        maps = [[tanh(sum(k[i] * x[p + i] for i in range(4)) + bias) for p in range(width)] for k, bias in zip(K, b, strict=True)]
+        maps = [
+            [tanh(sum(k[i] * x[p + i] for i in range(4)) + bias) for p in range(width)]
+            for k, bias in zip(K, b, strict=True)
+        ]
         pooled = [0.5 * (row[2 * i] + row[2 * i + 1]) for row in maps for i in range(width // 2)]
         z = [dot(row, pooled) for row in D]
         return logsumexp(z) - sum(t * zi for t, zi in zip(y, z, strict=True))
@@ -334,7 +360,9 @@ def test_changed_parameters_are_seen():
 def test_a_value_that_is_two_parameters_gets_the_sum():
     w = Value(2.0)
     first, second = [w, Value(1.0)], [w, Value(-1.0)]
-    assert_same(lambda x: tanh(dot(first, x)) * dot(second, x), [w, first[1], second[1]], np.array([[0.3, 0.4], [0.1, -1.0]]))
+    assert_same(
+        lambda x: tanh(dot(first, x)) * dot(second, x), [w, first[1], second[1]], np.array([[0.3, 0.4], [0.1, -1.0]])
+    )
 
 
 def test_gradients_accumulate():
@@ -347,7 +375,9 @@ def test_gradients_accumulate():
 
 def test_a_penalty_on_the_parameters_counts_once():
     W = [Value(0.1 * i - 0.2) for i in range(6)]
-    assert_same(lambda x: tanh(dot(W, x)) + 0.01 * sum(w**2 for w in W), W, np.random.default_rng(0).normal(size=(4, 6)))
+    assert_same(
+        lambda x: tanh(dot(W, x)) + 0.01 * sum(w**2 for w in W), W, np.random.default_rng(0).normal(size=(4, 6))
+    )
 
 
 def test_single_precision():

@@ -65,7 +65,9 @@ def test_classes_as_numbers():
 
 
 def test_shared_biases_and_layer_norm():
-    make = lambda: nn.Sequential(nn.Layer(2, 5, "sigmoid", shared_bias=True, seed=0), nn.LayerNorm(5), nn.Layer(5, 1, None, seed=1))  # noqa: E731
+    make = lambda: nn.Sequential(
+        nn.Layer(2, 5, "sigmoid", shared_bias=True, seed=0), nn.LayerNorm(5), nn.Layer(5, 1, None, seed=1)
+    )
     assert_trains_the_same(make_net=make)
 
 
@@ -85,7 +87,9 @@ def test_a_net_that_decides_trains_eagerly_with_one_warning():
     inner = nn.MLP(2, [3, 1], seed=0)
     net = lambda x: inner(x) if inner(x) > 0 else inner(x) * 2.0  # noqa: E731
     with pytest.warns(UserWarning, match="comparison") as seen:
-        history = fit(net, X, Y, loss=losses.mse, optimizer=optim.SGD(inner.parameters(), lr=0.01), epochs=2, progress=False)
+        history = fit(
+            net, X, Y, loss=losses.mse, optimizer=optim.SGD(inner.parameters(), lr=0.01), epochs=2, progress=False
+        )
     assert len(history) == 2
     assert len(seen) == 1
 
@@ -115,7 +119,9 @@ def test_an_interrupt_leaves_the_parameters_written():
         if len(history) == 3:
             raise KeyboardInterrupt
 
-    history = fit(net, X, Y, loss=losses.mse, optimizer=optim.SGD(net.parameters(), lr=0.1), callbacks=[interrupt], progress=False)
+    history = fit(
+        net, X, Y, loss=losses.mse, optimizer=optim.SGD(net.parameters(), lr=0.1), callbacks=[interrupt], progress=False
+    )
     assert history.stopped == "interrupted"
     assert [p.data for p in net.parameters()] != before
     assert np.geterr()["over"] == "warn"

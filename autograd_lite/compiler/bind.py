@@ -60,9 +60,7 @@ class Bound:
     forward: Callable[[], None]
     backward: Callable[[], None]
 
-    def __init__(
-        self, code: Code, samples: int, dtype: Any, parameters: Any = None, d_parameters: Any = None
-    ) -> None:
+    def __init__(self, code: Code, samples: int, dtype: Any, parameters: Any = None, d_parameters: Any = None) -> None:
         program, emitter = code.program, code.emitter
         self.samples = samples
         self.values = np.zeros((program.rows, samples), dtype)

@@ -113,7 +113,9 @@ class CompiledFunction:
         with self._lock:
             plan = self._plan(batch)
             if plan.trace.shape != ():
-                raise TypeError(f"backward() needs a function of one Value, but {self.__name__} returns {plan.trace.shape}")
+                raise TypeError(
+                    f"backward() needs a function of one Value, but {self.__name__} returns {plan.trace.shape}"
+                )
             bound = plan.bound(batch)
             plan.load(bound, batch)
             with np.errstate(all="ignore"):
@@ -167,7 +169,9 @@ class CompiledFunction:
 
     def _latest(self) -> Plan:
         if not self._plans:
-            raise ValueError(f"{self!r} has no program yet: call it once, so that the shapes of its arguments are known")
+            raise ValueError(
+                f"{self!r} has no program yet: call it once, so that the shapes of its arguments are known"
+            )
         return list(self._plans.values())[-1]
 
     def _identifier(self) -> str:
@@ -226,7 +230,9 @@ class Plan:
         """The results of the last forward pass, one for each sample."""
         columns = np.empty((bound.samples, len(self.program.outputs)), bound.values.dtype)
         for i, (output, row) in enumerate(self.program.outputs):
-            columns[:, i] = output if isinstance(output, float) else (bound.values if output.lane else bound.parameters)[row]
+            columns[:, i] = (
+                output if isinstance(output, float) else (bound.values if output.lane else bound.parameters)[row]
+            )
         return columns.reshape(bound.samples, *self.trace.shape)
 
     def check_finite(self, bound: Bound, outputs: Any) -> None:

@@ -90,9 +90,7 @@ class Emitter:
     def _gather(self, rows: Rows, base: str, index: Index, samples: str) -> str:
         """Rows that are not evenly spaced are copied into a buffer, once; the index of the copy is `places`."""
         wanted, places = np.unique(index.ravel(), return_inverse=True)
-        if len(wanted) == index.size:  # none twice: in the order of use
-            wanted, places = index.ravel(), np.arange(index.size)
-        elif strides_of(places.reshape(index.shape)) is None:
+        if len(wanted) == index.size or strides_of(places.reshape(index.shape)) is None:  # none twice: in the order of use
             wanted, places = index.ravel(), np.arange(index.size)
         key = (base, wanted.tobytes())
         if key not in self._gathered:
@@ -240,7 +238,16 @@ class Emitter:
         return name
 
     def _matmul(
-        self, rows_a: Rows, a: str, rows_b: Rows, b: str, out: str, summed: list[str], sizes: Any, out_view: Any, lane: bool
+        self,
+        rows_a: Rows,
+        a: str,
+        rows_b: Rows,
+        b: str,
+        out: str,
+        summed: list[str],
+        sizes: Any,
+        out_view: Any,
+        lane: bool,
     ) -> str:
         inner = "n" if "n" in summed else summed[0]
         extra = [x for x in summed if x != inner]  # summed after the product

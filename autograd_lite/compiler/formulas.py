@@ -13,7 +13,14 @@ from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
 # What NumPy calls a row of the table, where it is not by the row's own name.
-_NUMPY_NAMES = {"sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "neg": "negative", "abs": "absolute"}
+_NUMPY_NAMES = {
+    "sub": "subtract",
+    "mul": "multiply",
+    "div": "divide",
+    "pow": "power",
+    "neg": "negative",
+    "abs": "absolute",
+}
 
 
 class Call(NamedTuple):

@@ -46,7 +46,7 @@ _NUMPY = Library(
 )
 
 _JAX = Library(
-    "import jax\n\njax.config.update(\"jax_enable_x64\", True)\n"
+    'import jax\n\njax.config.update("jax_enable_x64", True)\n'
     f"from jax.numpy import array, {_NUMPY_NAMES}\nfrom jax.scipy.special import erf, erfc, logsumexp",
     {
         "add_at": "def add_at(target, rows, values):\n    return target.reshape((-1, values.shape[1])).at[rows].add(values).reshape(target.shape)",
@@ -69,8 +69,10 @@ _TORCH = Library(
     {
         "add_at": "def add_at(target, rows, values):\n    flat = target.reshape((-1, values.shape[1]))\n    return flat.index_add(0, rows, values).reshape(target.shape)",
     },
-    lambda value: f"torch.tensor({np.asarray(value).tolist()!r}"
-    + (", dtype=torch.float64)" if np.asarray(value).dtype.kind == "f" else ")"),
+    lambda value: (
+        f"torch.tensor({np.asarray(value).tolist()!r}"
+        + (", dtype=torch.float64)" if np.asarray(value).dtype.kind == "f" else ")")
+    ),
     {"ieee_log": "log", "logsumexp": "logsumexp"},
 )
 

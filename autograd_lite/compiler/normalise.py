@@ -178,7 +178,9 @@ class _Normaliser:
         found = self.known.get(key)
         if found is None:
             active = any([terms[i].active for product in products for i in product])
-            found = self._new("sum", lane=lane, active=active, constant=constant, products=tuple(sorted(products.items())))
+            found = self._new(
+                "sum", lane=lane, active=active, constant=constant, products=tuple(sorted(products.items()))
+            )
             self.known[key] = found
         return found
 

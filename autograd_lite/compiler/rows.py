@@ -61,7 +61,10 @@ def strides_of(index: Index) -> tuple[int, ...] | None:
     """
     start = index.flat[0]
     steps = tuple(
-        [int(index[(0,) * axis + (1,) + (0,) * (index.ndim - axis - 1)] - start) if n > 1 else 0 for axis, n in enumerate(index.shape)]
+        [
+            int(index[(0,) * axis + (1,) + (0,) * (index.ndim - axis - 1)] - start) if n > 1 else 0
+            for axis, n in enumerate(index.shape)
+        ]
     )
     expected = np.full(index.shape, start)
     for axis, step in enumerate(steps):

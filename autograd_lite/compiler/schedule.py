@@ -120,7 +120,7 @@ class _Scheduler:
         leaves = [t for t in self.terms if t.kind == "parameter"]
         given: list[Index] = []
         for name, size in arguments:
-            given.append(np.array(self._new_block(name, inputs[: size]).index))
+            given.append(np.array(self._new_block(name, inputs[:size]).index))
             inputs = inputs[size:]
             self._row_of_ones()
         for group in self._groups():
@@ -141,7 +141,11 @@ class _Scheduler:
             {number: self.address[term.index] for number, term in self.fillers.items()},
             [(x, self.address[x.index] if isinstance(x, Term) else -1) for x in self.form.outputs],
             np.array([self.address[t.index] for t in leaves], dtype=np.intp),
-            [(self.address[t.index], t.constant) for t in self.terms if t.kind == "constant" and self.address[t.index] >= 0],
+            [
+                (self.address[t.index], t.constant)
+                for t in self.terms
+                if t.kind == "constant" and self.address[t.index] >= 0
+            ],
             self.rows,
             self.places,
             {row for lane, row in active if lane},
@@ -180,7 +184,11 @@ class _Scheduler:
                 return term.op  # of any length
             return term.op, tuple(kinds), term.lane
         counts = Counter([(c, tuple(sorted([terms[i].lane for i in p]))) for p, c in term.products])
-        return term.lane, term.constant, tuple(sorted([(k, 1 if k[1] == (True, True) else n) for k, n in counts.items()]))
+        return (
+            term.lane,
+            term.constant,
+            tuple(sorted([(k, 1 if k[1] == (True, True) else n) for k, n in counts.items()])),
+        )
 
     def _operand_blocks(self, term: Term) -> object:
         if term.op is ops.LOGSUMEXP:
@@ -208,7 +216,9 @@ class _Scheduler:
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
-    def _new_block(self, name: str, terms: Sequence[Term | None], coordinates: list[tuple[int, int]] | None = None) -> Rows:
+    def _new_block(
+        self, name: str, terms: Sequence[Term | None], coordinates: list[tuple[int, int]] | None = None
+    ) -> Rows:
         lane = terms[0].lane if terms and terms[0] is not None else True
         start = self.rows if lane else self.places
         index = np.arange(start, start + len(terms))
@@ -276,7 +286,12 @@ class _Scheduler:
         if op is ops.LOGSUMEXP and all(isinstance(x, Term) and x.lane == group[0].lane for x in group[0].operands):
             block = self._block_for(group, op.name)
             longest = max([len(t.operands) for t in group])
-            filled = [[*t.operands, *[self._filler(-math.inf)] * (longest - len(t.operands))] if len(t.operands) < longest else t.operands for t in group]
+            filled = [
+                [*t.operands, *[self._filler(-math.inf)] * (longest - len(t.operands))]
+                if len(t.operands) < longest
+                else t.operands
+                for t in group
+            ]
             index = np.array([[self._place(x) for x in operands] for operands in filled])  # type: ignore[arg-type]
             rows = Rows(group[0].lane, index if len(group) > 1 else index[0])
             self.statements.append(Statement(block, _full_shape(None, group), op, (rows,), (0.0, 0.0)))
@@ -299,7 +314,9 @@ class _Scheduler:
             self._row_of_ones()
         self.statements.append(Statement(block, shape, op, tuple(operands), group[0].sample))  # type: ignore[arg-type]
 
-    def _block_for(self, group: Sequence[Term | None], stem: str, coordinates: list[tuple[int, int]] | None = None) -> Block:
+    def _block_for(
+        self, group: Sequence[Term | None], stem: str, coordinates: list[tuple[int, int]] | None = None
+    ) -> Block:
         self._new_block(stem if stem[-1].isdigit() else self._name(stem), group, coordinates)
         return self.blocks[-1]
 
@@ -385,7 +402,11 @@ class _Scheduler:
         g, l, r = len(grid.lefts), len(grid.lefts[0]), len(grid.rights[0])
         shape = (g, l, r) if inner_left else (g, r, l)
         parts = []
-        biases = self._biases(sums, [by_class[m] for m in members], heavy) if r == 1 and not left_lane and lane and None not in found else None
+        biases = (
+            self._biases(sums, [by_class[m] for m in members], heavy)
+            if r == 1 and not left_lane and lane and None not in found
+            else None
+        )
         left = self._list_rows(grid.lefts, biases)
         right = self._list_rows(grid.rights, None)
         spec = f"glk{'n' * left_lane},grk{'n' * lane}->{'glr' if inner_left else 'grl'}{'n' * lane}"
@@ -413,7 +434,13 @@ class _Scheduler:
         inputs = right.index.ravel()
         step = int(inputs[1] - inputs[0]) if len(inputs) > 1 else 1
         last = int(inputs[-1]) + step
-        if bias is None or bias.coefficient != 1.0 or main.coefficient != 1.0 or left.index.shape[0] != 1 or last not in self.ones:
+        if (
+            bias is None
+            or bias.coefficient != 1.0
+            or main.coefficient != 1.0
+            or left.index.shape[0] != 1
+            or last not in self.ones
+        ):
             return parts
         weights = np.concatenate([left.index, bias.factors[0].index.reshape(1, -1, 1)], axis=-1)
         with_ones = np.append(inputs, last).reshape(1, 1, -1)

@@ -16,7 +16,15 @@ from autograd_lite.compiler.schedule import Part, Program, Statement
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
-_INFIX = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2), "pow": ("**", 4), "greater": (">", 0), "equal": ("==", 0)}
+_INFIX = {
+    "add": ("+", 1),
+    "sub": ("-", 1),
+    "mul": ("*", 2),
+    "div": ("/", 2),
+    "pow": ("**", 4),
+    "greater": (">", 0),
+    "equal": ("==", 0),
+}
 _INFIX |= {"ieee_div": ("/", 2), "ieee_pow": ("**", 4)}
 _ATOM = 9
 _MATRIX_PRODUCTS = {  # with the axes that are of size 1 left out
@@ -85,7 +93,7 @@ class Writer:
             self.inputs.append(self._add_array(block.name, True, (len(rows),) if len(rows) != 1 else (), rows))
         for number, row in program.fillers.items():
             filler = self._add_array("zero" if number == 0.0 else "minus_infinity", True, (1,), np.array([row]))
-            self.lines.append(f"{filler.name} = zeros((1, n))" + ("" if number == 0.0 else f" - float('inf')"))
+            self.lines.append(f"{filler.name} = zeros((1, n))" + ("" if number == 0.0 else " - float('inf')"))
         for s in program.statements:
             self._add_array(s.block.name, s.block.lane, s.shape, s.target.index)
         uses: list[tuple[str, Index]] = []
@@ -116,7 +124,9 @@ class Writer:
             unique = name
             while not unique[-1].isdigit() or unique in taken:
                 stem = name.rstrip("0123456789_")
-                unique = f"{stem}_{len(taken) + 1}" if unique in taken or name[-1].isdigit() else f"{name}{len(taken) + 1}"
+                unique = (
+                    f"{stem}_{len(taken) + 1}" if unique in taken or name[-1].isdigit() else f"{name}{len(taken) + 1}"
+                )
                 if unique not in taken:
                     break
             taken.add(unique)
@@ -184,11 +194,15 @@ class Writer:
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
-    def _expression(self, formula: Formula, shape: tuple[int, ...], lane: bool, known: dict[Value, str] | None = None) -> str:
+    def _expression(
+        self, formula: Formula, shape: tuple[int, ...], lane: bool, known: dict[Value, str] | None = None
+    ) -> str:
         known = known or {}
         used = set(formula.root.topological_order())
         names = {v: known.get(v) or self._spread(r, shape, lane) for v, r in formula.leaves.items() if v in used}
-        calls, result = calls_of(formula.root, names, lambda op: op.name if op in ops.TABLE.values() else None, self._other)
+        calls, result = calls_of(
+            formula.root, names, lambda op: op.name if op in ops.TABLE.values() else None, self._other
+        )
         if isinstance(result, str):
             return result
         uses: dict[int, int] = {}
@@ -211,7 +225,7 @@ class Writer:
         if function in _INFIX and len(operands) == 2:
             symbol, binding = _INFIX[function]
             (a, left), (b, right) = operands
-            a = a if left >= binding and binding not in (0, 4) or left == _ATOM else f"({a})"
+            a = a if (left >= binding and binding not in (0, 4)) or left == _ATOM else f"({a})"
             b = b if right > binding or right == _ATOM else f"({b})"
             return f"{a} {symbol} {b}", binding
         if function == "neg":
@@ -238,7 +252,9 @@ class Writer:
             self.helpers[name] = f"def {name}({', '.join(variables.values())}):\n    {body}"
 
     def _other(self, op: Op) -> str:
-        raise NotImplementedError(f"{op.name} is an operation of your own, which no array library knows: its program cannot be exported")
+        raise NotImplementedError(
+            f"{op.name} is an operation of your own, which no array library knows: its program cannot be exported"
+        )
 
     def _contraction(self, part: Part) -> str:
         inputs, out = part.spec.split("->")
@@ -383,8 +399,15 @@ def write_source(program: Program, name: str, shape: tuple[int, ...], namespace:
     unpack = [f'{a.name} = parameters["{a.name}"]' for a in writer.parameters]
     arguments = [a.name for a in writer.inputs]
     load = [f"n = len({arguments[0]})"] if arguments else []
-    load += [f"{a.name} = {a.name}.reshape((n, {len(a.addresses)})).T" if a.shape else f"{a.name} = {a.name}.reshape((n,))" for a in writer.inputs]
-    result = f"return {texts[0]}" if shape == () else f"return stack(({', '.join(texts)},), -1).reshape((n, {', '.join(map(str, shape))}))"
+    load += [
+        f"{a.name} = {a.name}.reshape((n, {len(a.addresses)})).T" if a.shape else f"{a.name} = {a.name}.reshape((n,))"
+        for a in writer.inputs
+    ]
+    result = (
+        f"return {texts[0]}"
+        if shape == ()
+        else f"return stack(({', '.join(texts)},), -1).reshape((n, {', '.join(map(str, shape))}))"
+    )
     signature = ", ".join(["parameters", *arguments])
     parts = [_define(name, signature, [*unpack, *load, *forward, result])]
     if backward:

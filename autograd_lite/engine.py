@@ -146,7 +146,7 @@ class CompiledEngine:
         """Bring the net's own Values, and the optimiser, up to date."""
         if self._entered:
             self._entered = False
-            self._errors.__exit__()
+            self._errors.__exit__(None, None, None)
             self._reorder(self._own_order)
         for p, data, grad in zip(self._trained, self._parameters[self._at].tolist(), self._gradient[self._at].tolist()):
             p.data = data

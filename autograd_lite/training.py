@@ -189,9 +189,9 @@ def predict(net: Net, X: Any) -> Array:
     samples = as_samples(X)
     with in_use(net):
         if len(samples) >= _WORTH_COMPILING:
-            outputs = _compiled_outputs(net, samples)
-            if outputs is not None:
-                return outputs
+            compiled = _compiled_outputs(net, samples)
+            if compiled is not None:
+                return compiled
         with no_grad():
             outputs = [net(x) for x in samples.tolist()]
     return numpy.array([list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs])

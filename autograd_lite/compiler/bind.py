@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.compiler.differentiate import differentiate
 from autograd_lite.compiler.emit import SAMPLES, Emitter
-from autograd_lite.compiler.schedule import Program
+from autograd_lite.compiler.program import Program
 
 
 class Code:

@@ -13,7 +13,8 @@ import numpy as np
 
 from autograd_lite.compiler.bind import Bound, Code
 from autograd_lite.compiler.normalise import NormalForm, normalise
-from autograd_lite.compiler.schedule import Program, schedule
+from autograd_lite.compiler.program import Program
+from autograd_lite.compiler.schedule import schedule
 from autograd_lite.compiler.source import write_source
 from autograd_lite.compiler.trace import Trace, TraceError, trace
 from autograd_lite.value import Value

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compiler.program import Part, Program, Statement
 from autograd_lite.compiler.rows import Index, Rows, strides_of
-from autograd_lite.compiler.schedule import Part, Program, Statement
 from autograd_lite.compiler.trace import TraceError, watching
 from autograd_lite.value import Value
 

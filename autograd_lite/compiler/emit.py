@@ -9,8 +9,8 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.compiler.differentiate import Formula, Partial, Send
 from autograd_lite.compiler.formulas import Call, calls_of, numpy_name
+from autograd_lite.compiler.program import Part, Program, Statement
 from autograd_lite.compiler.rows import Index, Rows, strides_of
-from autograd_lite.compiler.schedule import Part, Program, Statement
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
@@ -90,7 +90,9 @@ class Emitter:
     def _gather(self, rows: Rows, base: str, index: Index, samples: str) -> str:
         """Rows that are not evenly spaced are copied into a buffer, once; the index of the copy is `places`."""
         wanted, places = np.unique(index.ravel(), return_inverse=True)
-        if len(wanted) == index.size or strides_of(places.reshape(index.shape)) is None:  # none twice: in the order of use
+        if (
+            len(wanted) == index.size or strides_of(places.reshape(index.shape)) is None
+        ):  # none twice: in the order of use
             wanted, places = index.ravel(), np.arange(index.size)
         key = (base, wanted.tobytes())
         if key not in self._gathered:
@@ -131,8 +133,8 @@ class Emitter:
             return
         if s.op is not None:
             operands = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.sample, strict=False)]
-            leaves = {o: x for o, x in zip(operands, s.operands, strict=True) if isinstance(x, Rows)}
-            self._formula(Formula(s.op(*operands), leaves), target, s.shape, target.lane)  # type: ignore[arg-type]
+            leaves = {o: x for o, x in zip(operands, s.operands) if isinstance(o, Value) and isinstance(x, Rows)}
+            self._formula(Formula(s.op(*operands), leaves), target, s.shape, target.lane)
             return
         parts = sorted(s.parts, key=lambda part: (not part.spec, part.coefficient < 0.0))
         if parts[0].with_bias is not None:
@@ -201,9 +203,7 @@ class Emitter:
         sizes: dict[str, int] = {}
         for axes, rows in zip(letters, part.factors, strict=True):
             sizes.update(zip(axes, rows.index.shape))
-        keep = lambda axes: "".join([x for x in axes if x == "n" or sizes[x] > 1])  # noqa: E731
-        a, b = [keep(axes) for axes in letters]
-        full_out, out = out, keep(out)
+        a, b, out = ["".join([x for x in axes if x == "n" or sizes[x] > 1]) for axes in (*letters, out)]
         index = out_index.reshape([sizes[x] for x in out if x != "n"])
         stem = ("d_" if target.gradient else "") + self._stem(target) if target is not None else base + "_as"
         flat = self._reshaped_base(base, index, lane)
@@ -226,7 +226,6 @@ class Emitter:
             self.lines.append(f'einsum("{a},{b}->{out}", {x}, {y}, out={result})')
         else:
             result = self._matmul(rows_a, a, rows_b, b, out, summed, sizes, out_view, lane)
-        del full_out
         return result
 
     def _reshaped_base(self, base: str, index: Index, lane: bool) -> str:
@@ -305,7 +304,7 @@ class Emitter:
         free = [] if out in read_later else [out]
         taken: list[str] = []
         for i, call in enumerate(calls):
-            texts = [place[x] if type(x) is int else repr(x) if isinstance(x, float) else x for x in call.operands]
+            texts = [x if isinstance(x, str) else place[x] if type(x) is int else repr(x) for x in call.operands]
             for operand in {x for x in call.operands if type(x) is int and last_use[x] == i}:
                 free.append(place[operand])
             if i == result:

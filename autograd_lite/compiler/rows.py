@@ -7,13 +7,15 @@ evenly spaced along every axis the operand is a view, made once; otherwise its r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Index = NDArray[np.intp]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,3 +106,16 @@ def common_shape(indices: list[Index]) -> tuple[int, ...] | None:
 def pieces(index: Index) -> int:
     """How many evenly spaced pieces a one-dimensional index array falls into."""
     return 1 + int(np.count_nonzero(np.diff(index, 2))) if len(index) > 2 else 1
+
+
+def full_shape(shape: tuple[int, ...] | None, group: list[Any]) -> tuple[int, ...]:
+    """The given shape, or one axis; a single number has none."""
+    return () if len(group) == 1 else shape or (len(group),)
+
+
+def partition(group: list[T], signature: Callable[[T], object]) -> list[list[T]]:
+    """Group items by what a function says of them, in order of first appearance."""
+    parts: dict[object, list[T]] = {}
+    for term in group:
+        parts.setdefault(signature(term), []).append(term)
+    return list(parts.values())

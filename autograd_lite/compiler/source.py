@@ -11,8 +11,8 @@ from autograd_lite import ops
 from autograd_lite.compiler.differentiate import Formula, Partial, Send, differentiate
 from autograd_lite.compiler.formulas import calls_of, formula_of
 from autograd_lite.compiler.libraries import LIBRARIES, Library
+from autograd_lite.compiler.program import Part, Program, Statement
 from autograd_lite.compiler.rows import Index, Rows
-from autograd_lite.compiler.schedule import Part, Program, Statement
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
@@ -92,15 +92,16 @@ class Writer:
         for block, rows in zip(program.blocks, program.inputs):
             self.inputs.append(self._add_array(block.name, True, (len(rows),) if len(rows) != 1 else (), rows))
         for number, row in program.fillers.items():
-            filler = self._add_array("zero" if number == 0.0 else "minus_infinity", True, (1,), np.array([row]))
-            self.lines.append(f"{filler.name} = zeros((1, n))" + ("" if number == 0.0 else " - float('inf')"))
+            name = "zero" if number == 0.0 else "minus_infinity"
+            self._add_array(name, True, (1,), np.array([row]))
+            self.lines.append(f"{name} = zeros((1, n))" + ("" if number == 0.0 else " - float('inf')"))
         for s in program.statements:
             self._add_array(s.block.name, s.block.lane, s.shape, s.target.index)
         uses: list[tuple[str, Index]] = []
         for s in program.statements:
-            number = s.block.name[1:] if s.block.name[0] == "z" else ""
+            suffix = s.block.name[1:] if s.block.name[0] == "z" else ""
             for part in s.parts:
-                uses += [("W" + number if part.spec else "b" + number, r.index) for r in part.factors if not r.lane]
+                uses += [(("W" if part.spec else "b") + suffix, r.index) for r in part.factors if not r.lane]
             uses += [("p", x.index) for x in s.operands if isinstance(x, Rows) and not x.lane]
         for row, number in program.constants:
             self.constants[f"c{row}"] = np.array(number)
@@ -155,9 +156,9 @@ class Writer:
         shape = _shape_text(index.shape, rows.lane)
         if whole:
             return name if index.shape == first.shape else f"{name}.reshape({shape})"
-        if not others and not rows.lane and index.shape == first.shape[::-1] and len(index.shape) == 2:
-            if (positions.T.ravel() == np.arange(size)).all():
-                return f"{name}.T"
+        transposed = not others and not rows.lane and index.shape == first.shape[::-1] and index.ndim == 2
+        if transposed and (positions.T.ravel() == np.arange(size)).all():
+            return f"{name}.T"
         flat = [
             prefix + a.name + (f".reshape({_shape_text((len(a.addresses),), rows.lane)})" if len(a.shape) != 1 else "")
             for a in arrays
@@ -246,7 +247,7 @@ class Writer:
             variables = dict(zip(formula[1], "xyz"))
             inner = Formula(formula[0], {leaf: Rows(True, np.zeros((), dtype=np.intp)) for leaf in formula[1]})
             before, self.lines = self.lines, []
-            text = self._expression(inner, (), True, variables)  # type: ignore[arg-type]
+            text = self._expression(inner, (), True, variables)
             lines, self.lines = self.lines, before
             body = "\n    ".join([*lines, f"return {text}"])
             self.helpers[name] = f"def {name}({', '.join(variables.values())}):\n    {body}"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.compiler.differentiate import differentiate
-from autograd_lite.compiler.emit import SAMPLES, Emitter
+from autograd_lite.compiler.emit import Emitter
+from autograd_lite.compiler.operands import SAMPLES
 from autograd_lite.compiler.program import Program
 
 
@@ -26,14 +27,15 @@ class Code:
 
     def __init__(self, program: Program, with_backward: bool) -> None:
         self.program = program
-        self.emitter = Emitter(program)
+        emitter = Emitter(program)
+        self.operands = emitter.operands
         for statement in program.statements:
-            self.emitter.statement(statement)
-        forward, self.emitter.lines = self.emitter.lines, []
+            emitter.statement(statement)
+        forward, self.operands.lines = self.operands.lines, []
         if with_backward:
             for send in differentiate(program):
-                self.emitter.send(send)
-        self.source = _function("forward", forward) + "\n\n" + _function("backward", self.emitter.lines)
+                emitter.send(send)
+        self.source = _function("forward", forward) + "\n\n" + _function("backward", self.operands.lines)
         self.code: CodeType = compile(self.source, "<compiled by autograd_lite>", "exec")
 
     def bind(self, samples: int, dtype: Any) -> Bound:
@@ -61,7 +63,7 @@ class Bound:
     backward: Callable[[], None]
 
     def __init__(self, code: Code, samples: int, dtype: Any, parameters: Any = None, d_parameters: Any = None) -> None:
-        program, emitter = code.program, code.emitter
+        program, operands = code.program, code.operands
         self.samples = samples
         self.values = np.zeros((program.rows, samples), dtype)
         self.values[program.ones] = 1.0
@@ -78,9 +80,9 @@ class Bound:
             "parameters": self.parameters,
             "d_parameters": self.d_parameters,
         }
-        for name, shape in emitter.buffers.items():
+        for name, shape in operands.buffers.items():
             arrays[name] = np.zeros([samples if n == SAMPLES else n for n in shape], dtype)
-        for name, constant in emitter.constants.items():
+        for name, constant in operands.constants.items():
             if isinstance(constant, tuple) and constant[0] == "flat":
                 _, buffer, lane = constant
                 arrays[name] = arrays[buffer].reshape((-1, samples) if lane else (-1,))
@@ -88,7 +90,7 @@ class Bound:
                 arrays[name] = constant.astype(dtype)
             else:
                 arrays[name] = constant
-        for name, view in emitter.views.items():
+        for name, view in operands.views.items():
             arrays[name] = view.make(arrays)
         namespace: dict[str, Any] = {**_FUNCTIONS, **arrays}
         exec(code.code, namespace)

@@ -7,118 +7,25 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compiler.contractions import Contractions
 from autograd_lite.compiler.differentiate import Formula, Partial, Send
 from autograd_lite.compiler.formulas import Call, calls_of, numpy_name
+from autograd_lite.compiler.operands import SAMPLES, Operands, Shape
 from autograd_lite.compiler.program import Part, Program, Statement
-from autograd_lite.compiler.rows import Index, Rows, strides_of
+from autograd_lite.compiler.rows import Rows, strides_of
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
-SAMPLES = -1  # in a shape: the size of the batch
 _LARGEST_MATRIX = 4_000_000  # entries of a matrix of zeros and ones that adds rows up
-Shape = tuple[int, ...]
-
-
-class View:
-    """How to make an operand from one of the four arrays, or from a buffer, once they exist."""
-
-    def __init__(self, base: str, index: Index, samples: str) -> None:
-        self.base = base
-        self.start = int(index.flat[0])
-        self.shape = index.shape
-        self.steps = strides_of(index)
-        self.samples = samples  # where the axis of the samples is: "last", "before last", "one" (of size 1), "none"
-
-    def make(self, arrays: dict[str, Any]) -> Any:
-        """The array itself."""
-        base = arrays[self.base]
-        assert self.steps is not None
-        strides = tuple([step * base.strides[0] for step in self.steps])
-        if base.ndim == 1:
-            shape, strides = (self.shape, strides) if self.samples == "none" else ((*self.shape, 1), (*strides, 0))
-        else:
-            shape, strides = (*self.shape, base.shape[1]), (*strides, base.strides[1])
-        view = np.lib.stride_tricks.as_strided(base[self.start :], shape, strides)
-        return view.swapaxes(-1, -2) if self.samples == "before last" else view
 
 
 class Emitter:
-    """Writes the lines of one program, and notes the arrays that they need."""
+    """Writes the lines of one program, into `operands.lines`."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
-        self.lines: list[str] = []
-        self.views: dict[str, View] = {}
-        self.buffers: dict[str, Shape] = {}
-        self.constants: dict[str, Any] = {}
-        self._names: dict[Any, str] = {}
-        self._gathered: dict[Any, str] = {}
-        self._free: dict[Shape, list[str]] = {}
-        self._counts: dict[str, int] = {}
+        self.operands = Operands(program)
+        self._contractions = Contractions(self.operands)
         self._active = {True: program.active_rows, False: program.active_places}
-
-    # --- names --------------------------------------------------------------------------------------------------------
-
-    def _fresh(self, stem: str) -> str:
-        self._counts[stem] = self._counts.get(stem, 0) + 1
-        return f"{stem}_{self._counts[stem]}"
-
-    def _stem(self, rows: Rows) -> str:
-        lowest, highest = int(rows.index.min()), int(rows.index.max())
-        for block in self.program.blocks:
-            if block.lane == rows.lane and block.start <= lowest and highest < block.start + block.size:
-                return block.name
-        return "rows" if rows.lane else "p"
-
-    def view(self, rows: Rows, samples: str | None = None, index: Index | None = None) -> str:
-        """The name of an operand. `index` are the same rows with their axes in another order."""
-        index = rows.index if index is None else index
-        samples = samples or ("last" if rows.lane else "none")
-        base = ("d_" if rows.gradient else "") + ("values" if rows.lane else "parameters")
-        if strides_of(index) is None:
-            return self._gather(rows, base, index, samples)
-        return self._view_of(base, index, samples, ("d_" if rows.gradient else "") + self._stem(rows))
-
-    def _view_of(self, base: str, index: Index, samples: str, stem: str) -> str:
-        key = (base, samples, index.shape, index.tobytes())
-        if key not in self._names:
-            name = stem if stem not in self.views and stem not in self.buffers else self._fresh(stem)
-            self._names[key] = name
-            self.views[name] = View(base, index, samples)
-        return self._names[key]
-
-    def _gather(self, rows: Rows, base: str, index: Index, samples: str) -> str:
-        """Rows that are not evenly spaced are copied into a buffer, once; the index of the copy is `places`."""
-        wanted, places = np.unique(index.ravel(), return_inverse=True)
-        if (
-            len(wanted) == index.size or strides_of(places.reshape(index.shape)) is None
-        ):  # none twice: in the order of use
-            wanted, places = index.ravel(), np.arange(index.size)
-        key = (base, wanted.tobytes())
-        if key not in self._gathered:
-            name = self._fresh(f"{self._stem(rows)}_rows")
-            self.buffers[name] = (len(wanted), SAMPLES) if rows.lane else (len(wanted),)
-            where = self.constant(wanted, f"{name}_at")
-            self.lines.append(f'{base}.take({where}, 0, {name}, "clip")')
-            self._gathered[key] = name
-        return self._view_of(self._gathered[key], places.reshape(index.shape), samples, self._gathered[key] + "_as")
-
-    def constant(self, value: Any, stem: str) -> str:
-        """A name for an object that the program refers to."""
-        name = self._fresh(stem)
-        self.constants[name] = value
-        return name
-
-    def _take_buffer(self, shape: Shape) -> str:
-        free = self._free.setdefault(shape, [])
-        if free:
-            return free.pop()
-        name = self._fresh("t")
-        self.buffers[name] = shape
-        return name
-
-    def _give_back(self, name: str, shape: Shape) -> None:
-        self._free.setdefault(shape, []).append(name)
 
     # --- forward ------------------------------------------------------------------------------------------------------
 
@@ -128,8 +35,8 @@ class Emitter:
         if s.op is ops.LOGSUMEXP and len(s.operands) == 1:
             (rows,) = s.operands
             assert isinstance(rows, Rows)
-            out = self.view(target)
-            self.lines.append(f"logsumexp({self.view(rows)}, {len(s.shape)}, {out})")
+            out = self.operands.view(target)
+            self.operands.lines.append(f"logsumexp({self.operands.view(rows)}, {len(s.shape)}, {out})")
             return
         if s.op is not None:
             operands = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.sample, strict=False)]
@@ -152,11 +59,11 @@ class Emitter:
                 root = _plus(term, root)
             elif part.spec:
                 shape = self._full(s.shape, target.lane)
-                buffer = self._take_buffer(shape)
+                buffer = self.operands.take_buffer(shape)
                 self._reduce_or_multiply(part, buffer, s.shape, target.lane)
-                here = self.view(target)
-                self.lines.append(f"add({here}, {buffer}, out={here})")
-                self._give_back(buffer, shape)
+                here = self.operands.view(target)
+                self.operands.lines.append(f"add({here}, {buffer}, out={here})")
+                self.operands.give_back(buffer, shape)
             else:
                 factors = [Value(1.0) for _ in part.factors]
                 leaves.update(zip(factors, part.factors, strict=True))
@@ -167,7 +74,7 @@ class Emitter:
             self._formula(Formula(root, leaves), target, s.shape, target.lane)
 
     def _contraction_into(self, part: Part, target: Rows, shape: Shape) -> str:
-        out = self.view(target)
+        out = self.operands.view(target)
         self._reduce_or_multiply(part, None, shape, target.lane, target)
         return out
 
@@ -180,104 +87,19 @@ class Emitter:
         """Write a sum or a contraction into a buffer, or straight to its target."""
         if part.spec == "sum":
             (rows,) = part.factors
-            out = buffer or self.view(target)  # type: ignore[arg-type]
-            self.lines.append(f"add.reduce({self.view(rows)}, axis={len(shape)}, out={out})")
+            out = buffer or self.operands.view(target)  # type: ignore[arg-type]
+            self.operands.lines.append(f"add.reduce({self.operands.view(rows)}, axis={len(shape)}, out={out})")
             scaled = out
         else:
             if target is None:
                 assert buffer is not None
                 size = int(np.prod(shape, dtype=int))
-                scaled = self._contraction(part, buffer, np.arange(size).reshape(shape), lane)
+                scaled = self._contractions.write(part, buffer, np.arange(size).reshape(shape), lane)
             else:
                 base = ("d_" if target.gradient else "") + ("values" if lane else "parameters")
-                scaled = self._contraction(part, base, target.index, lane, target)
+                scaled = self._contractions.write(part, base, target.index, lane, target)
         if part.coefficient != 1.0:
-            self.lines.append(f"multiply({scaled}, {part.coefficient!r}, out={scaled})")
-
-    # --- contractions -------------------------------------------------------------------------------------------------
-
-    def _contraction(self, part: Part, base: str, out_index: Index, lane: bool, target: Rows | None = None) -> str:
-        """One `matmul` where the axes allow it, else `multiply` or `einsum`."""
-        inputs, out = part.spec.split("->")
-        letters = inputs.split(",")
-        sizes: dict[str, int] = {}
-        for axes, rows in zip(letters, part.factors, strict=True):
-            sizes.update(zip(axes, rows.index.shape))
-        a, b, out = ["".join([x for x in axes if x == "n" or sizes[x] > 1]) for axes in (*letters, out)]
-        index = out_index.reshape([sizes[x] for x in out if x != "n"])
-        stem = ("d_" if target.gradient else "") + self._stem(target) if target is not None else base + "_as"
-        flat = self._reshaped_base(base, index, lane)
-        summed = [x for x in a if x in b and x not in out]
-
-        def out_view(order: str) -> str:
-            axes = order.replace("n", "")
-            moved = _moved(index, out.replace("n", ""), axes)
-            samples = ("last" if order.endswith("n") else "before last") if lane else "none"
-            return self._view_of(flat, moved, samples, stem)
-
-        (rows_a, rows_b) = part.factors
-        if not summed:
-            x, y = self._aligned(rows_a, a, out), self._aligned(rows_b, b, out)
-            result = out_view(out)
-            self.lines.append(f"multiply({x}, {y}, out={result})")
-        elif "n" in a and "n" in b and "n" in out:
-            result = out_view(out)
-            x, y = self._aligned(rows_a, a, a), self._aligned(rows_b, b, b)
-            self.lines.append(f'einsum("{a},{b}->{out}", {x}, {y}, out={result})')
-        else:
-            result = self._matmul(rows_a, a, rows_b, b, out, summed, sizes, out_view, lane)
-        return result
-
-    def _reshaped_base(self, base: str, index: Index, lane: bool) -> str:
-        """A buffer with several axes, seen as rows."""
-        if base not in self.buffers:
-            return base
-        name = base + "_flat"
-        self.constants[name] = ("flat", base, lane)
-        return name
-
-    def _matmul(
-        self,
-        rows_a: Rows,
-        a: str,
-        rows_b: Rows,
-        b: str,
-        out: str,
-        summed: list[str],
-        sizes: Any,
-        out_view: Any,
-        lane: bool,
-    ) -> str:
-        inner = "n" if "n" in summed else summed[0]
-        extra = [x for x in summed if x != inner]  # summed after the product
-        q = next((x for x in reversed(out) if (x in a) != (x in b)), "")
-        if q and q in a:
-            rows_a, a, rows_b, b = rows_b, b, rows_a, a
-        p = next((x for x in reversed(out) if x in a and x not in b), "")
-        batch = [*extra, *[x for x in out if x not in (p, q)]]
-        x = self._aligned(rows_a, a, "".join([*batch, p or "1", inner]))
-        y = self._aligned(rows_b, b, "".join([*batch, inner, q or "1"]))
-        order = "".join([*[z for z in batch if z not in extra], p or "1", q or "1"])
-        result: str = out_view(order)
-        if extra:
-            shape = tuple([SAMPLES if z == "n" else 1 if z == "1" else sizes[z] for z in [*batch, p or "1", q or "1"]])
-            buffer = self._take_buffer(shape)
-            self.lines.append(f"matmul({x}, {y}, out={buffer})")
-            axes = "0" if len(extra) == 1 else repr(tuple(range(len(extra))))
-            self.lines.append(f"add.reduce({buffer}, axis={axes}, out={result})")
-            self._give_back(buffer, shape)
-        else:
-            self.lines.append(f"matmul({x}, {y}, out={result})")
-        return result
-
-    def _aligned(self, rows: Rows, axes: str, order: str) -> str:
-        """An operand with its axes in this order; those that it does not have are of size 1."""
-        index = rows.index.reshape([n for n in rows.index.shape if n > 1])
-        moved = _moved(index, axes.replace("n", ""), "".join([x for x in order if x != "n"]))
-        if not rows.lane:
-            samples = "one" if order.endswith("n") and "n" not in axes else "none"
-            return self.view(rows, samples, moved)
-        return self.view(rows, "last" if order.endswith("n") else "before last", moved)
+            self.operands.lines.append(f"multiply({scaled}, {part.coefficient!r}, out={scaled})")
 
     # --- number by number ---------------------------------------------------------------------------------------------
 
@@ -287,15 +109,15 @@ class Emitter:
         calls, result = calls_of(formula.root, names, numpy_name, self._other)
         if isinstance(result, str) and target is None:
             return result
-        out = buffer if target is None else self.view(target)
+        out = buffer if target is None else self.operands.view(target)
         if not isinstance(result, int):
-            self.lines.append(f"{out}[...] = {result}")
+            self.operands.lines.append(f"{out}[...] = {result}")
             return out
         self._run(calls, result, out, self._full(shape, lane))
         return out
 
     def _operand(self, rows: Rows, lane: bool) -> str:
-        return self.view(rows, "one" if lane and not rows.lane else None)
+        return self.operands.view(rows, "one" if lane and not rows.lane else None)
 
     def _run(self, calls: list[Call], result: int, out: str, shape: Shape) -> None:
         last_use = {operand: i for i, call in enumerate(calls) for operand in call.operands if type(operand) is int}
@@ -312,19 +134,19 @@ class Emitter:
             elif free:
                 to = free.pop()
             else:
-                to = self._take_buffer(shape)
+                to = self.operands.take_buffer(shape)
                 taken.append(to)
             place[i] = to
-            self.lines.append(_call_text(call.function, texts, to))
+            self.operands.lines.append(_call_text(call.function, texts, to))
         for name in taken:
-            self._give_back(name, shape)
+            self.operands.give_back(name, shape)
 
     def _other(self, op: Op) -> str:
         """A row that NumPy has no function for, applied number by number."""
-        for name, known in self.constants.items():
+        for name, known in self.operands.constants.items():
             if known is op:
                 return name
-        return self.constant(op, "own")
+        return self.operands.constant(op, "own")
 
     # --- backward -----------------------------------------------------------------------------------------------------
 
@@ -337,9 +159,9 @@ class Emitter:
         if len(send.clear):
             rows = Rows(send.target.lane, send.clear, True)
             if strides_of(send.clear) is not None:
-                self.lines.append(f"{self.view(rows)}[...] = 0.0")
+                self.operands.lines.append(f"{self.operands.view(rows)}[...] = 0.0")
             else:
-                self.lines.append(f"{base}[{self.constant(send.clear, 'unused')}] = 0.0")
+                self.operands.lines.append(f"{base}[{self.operands.constant(send.clear, 'unused')}] = 0.0")
         if send.shape == (0,):
             return
         index = send.target.index.reshape(send.shape)
@@ -355,10 +177,10 @@ class Emitter:
             self._value(send, target, "", lane_value)
             return
         full = self._full(send.shape, lane_value)
-        buffer = self._take_buffer(full)
+        buffer = self.operands.take_buffer(full)
         value = self._value(send, None, buffer, lane_value)
         self._deliver(send, target, value, axes, direct, unique, base)
-        self._give_back(buffer, full)
+        self.operands.give_back(buffer, full)
 
     def _value(self, send: Send, target: Rows | None, buffer: str, lane: bool) -> str:
         value = send.value
@@ -366,10 +188,10 @@ class Emitter:
             return self._formula(value, target, send.shape, lane, buffer)
         if isinstance(value, Partial):
             texts = [self._operand(x, lane) if isinstance(x, Rows) else repr(x) for x in value.operands]
-            rule = self.constant(_partial_on_arrays(value.op, value.operand), f"d_{value.op.name}")
-            out = buffer if target is None else self.view(target)
-            self.lines.append(f"{out}[...] = {rule}({', '.join(texts)})")
-            self.lines.append(f"multiply({out}, {self._operand(value.gradient, lane)}, out={out})")
+            rule = self.operands.constant(_partial_on_arrays(value.op, value.operand), f"d_{value.op.name}")
+            out = buffer if target is None else self.operands.view(target)
+            self.operands.lines.append(f"{out}[...] = {rule}({', '.join(texts)})")
+            self.operands.lines.append(f"multiply({out}, {self._operand(value.gradient, lane)}, out={out})")
             return out
         self._reduce_or_multiply(value, buffer or None, send.shape, lane, target)
         return buffer
@@ -383,22 +205,22 @@ class Emitter:
         if axes:
             which = str(axes[0]) if len(axes) == 1 else repr(tuple(axes))
             if direct and not send.add:
-                self.lines.append(f"add.reduce({value}, axis={which}, out={self.view(target)})")
+                self.operands.lines.append(f"add.reduce({value}, axis={which}, out={self.operands.view(target)})")
                 return
-            buffer = self._take_buffer(shape)
+            buffer = self.operands.take_buffer(shape)
             # A reduction to a single number has no array to write to but a buffer of no axes.
-            self.lines.append(f"add.reduce({value}, axis={which}, out={buffer})")
+            self.operands.lines.append(f"add.reduce({value}, axis={which}, out={buffer})")
             value = buffer
         if direct:
-            here = self.view(target)
-            self.lines.append(f"add({here}, {value}, out={here})")
+            here = self.operands.view(target)
+            self.operands.lines.append(f"add({here}, {value}, out={here})")
         elif unique:
-            where = self.constant(target.index, "at")
-            self.lines.append(f"{base}[{where}] {'+=' if send.add else '='} {value}")
+            where = self.operands.constant(target.index, "at")
+            self.operands.lines.append(f"{base}[{where}] {'+=' if send.add else '='} {value}")
         else:
             self._scatter(send, target, value, base)
         if buffer:
-            self._give_back(buffer, shape)
+            self.operands.give_back(buffer, shape)
 
     def _scatter(self, send: Send, target: Rows, value: str, base: str) -> None:
         """Several numbers for one row: added up by a matrix of zeros and ones."""
@@ -407,34 +229,30 @@ class Emitter:
         rows, places = np.unique(flat[wanted], return_inverse=True)
         if len(rows) == len(places):  # only rows that need no gradient came several times
             last = f"({len(flat)}, -1)" if target.lane else f"({len(flat)},)"
-            chosen = self.constant(np.flatnonzero(wanted), "wanted")
-            at = self.constant(flat[wanted], "at")
-            self.lines.append(f"{base}[{at}] {'+=' if send.add else '='} {value}.reshape{last}[{chosen}]")
+            chosen = self.operands.constant(np.flatnonzero(wanted), "wanted")
+            at = self.operands.constant(flat[wanted], "at")
+            self.operands.lines.append(f"{base}[{at}] {'+=' if send.add else '='} {value}.reshape{last}[{chosen}]")
             return
         if len(rows) * len(flat) > _LARGEST_MATRIX:
             if not send.add:
-                self.lines.append(f"{base}[{self.constant(rows, 'at')}] = 0.0")
-            self.lines.append(f"add.at({base}, {self.constant(target.index, 'at')}, {value})")
+                self.operands.lines.append(f"{base}[{self.operands.constant(rows, 'at')}] = 0.0")
+            self.operands.lines.append(f"add.at({base}, {self.operands.constant(target.index, 'at')}, {value})")
             return
         matrix = np.zeros((len(rows), len(flat)))
         matrix[places, np.flatnonzero(wanted)] = 1.0
-        adder = self.constant(matrix, "adder")
+        adder = self.operands.constant(matrix, "adder")
         last = f"({len(flat)}, -1)" if target.lane else f"({len(flat)},)"
         to = Rows(target.lane, rows, True)
         if strides_of(rows) is not None and not send.add:
-            self.lines.append(f"matmul({adder}, {value}.reshape{last}, out={self.view(to)})")
+            self.operands.lines.append(f"matmul({adder}, {value}.reshape{last}, out={self.operands.view(to)})")
         elif strides_of(rows) is not None:
-            here = self.view(to)
-            self.lines.append(f"add({here}, matmul({adder}, {value}.reshape{last}), out={here})")
+            here = self.operands.view(to)
+            self.operands.lines.append(f"add({here}, matmul({adder}, {value}.reshape{last}), out={here})")
         else:
             sign = "+=" if send.add else "="
-            self.lines.append(f"{base}[{self.constant(rows, 'at')}] {sign} matmul({adder}, {value}.reshape{last})")
-
-
-def _moved(index: Index, axes: str, order: str) -> Index:
-    """An index array with its axes in another order; a letter of `order` that is not in `axes` is a new axis."""
-    index = index.transpose([axes.index(x) for x in order if x in axes])
-    return index.reshape([index.shape[[y for y in order if y in axes].index(x)] if x in axes else 1 for x in order])
+            self.operands.lines.append(
+                f"{base}[{self.operands.constant(rows, 'at')}] {sign} matmul({adder}, {value}.reshape{last})"
+            )
 
 
 def _plus(left: Value | float, right: Value | float, c: float = 1.0) -> Value:

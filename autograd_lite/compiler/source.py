@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from autograd_lite import ops
 from autograd_lite.compiler.differentiate import Formula, Partial, Send, differentiate
 from autograd_lite.compiler.formulas import calls_of, formula_of
 from autograd_lite.compiler.libraries import LIBRARIES, Library
+from autograd_lite.compiler.names import Names
 from autograd_lite.compiler.program import Part, Program, Statement
-from autograd_lite.compiler.rows import Index, Rows
+from autograd_lite.compiler.rows import Rows
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
@@ -42,16 +42,6 @@ _MATRIX_PRODUCTS = {  # with the axes that are of size 1 left out
 }
 
 
-@dataclass
-class _Array:
-    """A named array of the text: where its numbers live in the program, and its shape for one sample."""
-
-    name: str
-    lane: bool
-    shape: tuple[int, ...]
-    addresses: Index
-
-
 class Writer:
     """Writes the text of one program.
 
@@ -64,134 +54,12 @@ class Writer:
     """
 
     def __init__(self, program: Program, library: Library) -> None:
-        self.program = program
+        self.names = Names(program)
         self.library = library
-        self.lines: list[str] = []
-        self.constants: dict[str, Any] = {}
+        self.lines: list[str] = list(self.names.preamble)
         self.helpers: dict[str, str] = {}
-        self.parameters: list[_Array] = []
-        self._home: dict[bool, list[tuple[_Array, int] | None]] = {
-            True: [None] * program.rows,
-            False: [None] * program.places,
-        }
+        self.started: set[str] = set()
         self._temporaries = 0
-        self._started: set[str] = set()
-        self._name_arrays()
-
-    # --- names --------------------------------------------------------------------------------------------------------
-
-    def _add_array(self, name: str, lane: bool, shape: tuple[int, ...], addresses: Index) -> _Array:
-        array = _Array(name, lane, shape, addresses.ravel())
-        for position, address in enumerate(array.addresses.tolist()):
-            self._home[lane][address] = array, position
-        return array
-
-    def _name_arrays(self) -> None:
-        program = self.program
-        self.inputs = []
-        for block, rows in zip(program.blocks, program.inputs):
-            self.inputs.append(self._add_array(block.name, True, (len(rows),) if len(rows) != 1 else (), rows))
-        for number, row in program.fillers.items():
-            name = "zero" if number == 0.0 else "minus_infinity"
-            self._add_array(name, True, (1,), np.array([row]))
-            self.lines.append(f"{name} = zeros((1, n))" + ("" if number == 0.0 else " - float('inf')"))
-        for s in program.statements:
-            self._add_array(s.block.name, s.block.lane, s.shape, s.target.index)
-        uses: list[tuple[str, Index]] = []
-        for s in program.statements:
-            suffix = s.block.name[1:] if s.block.name[0] == "z" else ""
-            for part in s.parts:
-                uses += [(("W" if part.spec else "b") + suffix, r.index) for r in part.factors if not r.lane]
-            uses += [("p", x.index) for x in s.operands if isinstance(x, Rows) and not x.lane]
-        for row, number in program.constants:
-            self.constants[f"c{row}"] = np.array(number)
-            self._add_array(f"c{row}", False, (), np.array([row]))
-        self._name_parameters([(n, i) for n, i in uses if all(self._home[False][a] is None for a in i.ravel())])
-
-    def _name_parameters(self, uses: list[tuple[str, Index]]) -> None:
-        """One array for each set of parameters that are used together; sets that overlap become one vector."""
-        groups: list[tuple[set[int], list[tuple[str, Index]]]] = []
-        for name, index in uses:
-            places = set(index.ravel().tolist())
-            touched = [group for group in groups if group[0] & places]
-            merged = (places.union(*[g[0] for g in touched]), [*[u for g in touched for u in g[1]], (name, index)])
-            groups = [group for group in groups if not any(group is t for t in touched)] + [merged]
-        taken: set[str] = set()
-        for places, members in groups:
-            name, index = members[0]
-            whole = all(set(i.ravel().tolist()) == places for _, i in members)
-            kept = index.reshape([n for n in index.shape if n > 1])
-            order = kept if whole and kept.size == len(places) else np.array(sorted(places))
-            unique = name
-            while not unique[-1].isdigit() or unique in taken:
-                stem = name.rstrip("0123456789_")
-                unique = (
-                    f"{stem}_{len(taken) + 1}" if unique in taken or name[-1].isdigit() else f"{name}{len(taken) + 1}"
-                )
-                if unique not in taken:
-                    break
-            taken.add(unique)
-            self.parameters.append(self._add_array(unique, False, order.shape, order))
-        self.parameters.sort(key=lambda array: int(array.addresses.min()))
-
-    # --- operands -----------------------------------------------------------------------------------------------------
-
-    def ref(self, rows: Rows, index: Index | None = None) -> str:
-        """An operand, in the shape of `index` (and an axis of samples)."""
-        index = rows.index if index is None else index
-        homes = [self._home[rows.lane][a] for a in index.ravel().tolist()]
-        prefix = "d_" if rows.gradient else ""
-        if any(home is None for home in homes):
-            return f"ones({_shape_text(index.shape, rows.lane)})"
-        arrays = list({id(h[0]): h[0] for h in homes if h is not None}.values())
-        offset = {}
-        size = 0
-        for array in arrays:
-            offset[id(array)] = size
-            size += len(array.addresses)
-        positions = np.array([offset[id(h[0])] + h[1] for h in homes if h is not None]).reshape(index.shape)
-        (first, *others) = arrays
-        name = prefix + first.name
-        whole = not others and positions.size == size and (positions.ravel() == np.arange(size)).all()
-        shape = _shape_text(index.shape, rows.lane)
-        if whole:
-            return name if index.shape == first.shape else f"{name}.reshape({shape})"
-        transposed = not others and not rows.lane and index.shape == first.shape[::-1] and index.ndim == 2
-        if transposed and (positions.T.ravel() == np.arange(size)).all():
-            return f"{name}.T"
-        flat = [
-            prefix + a.name + (f".reshape({_shape_text((len(a.addresses),), rows.lane)})" if len(a.shape) != 1 else "")
-            for a in arrays
-        ]
-        text = flat[0] if not others else f"concatenate(({', '.join(flat)}))"
-        taken = f"{text}[{self._selection(positions.ravel())}]"
-        return taken if index.ndim == 1 else f"{taken}.reshape({shape})"
-
-    def _selection(self, positions: Index) -> str:
-        steps = set(np.diff(positions).tolist())
-        if len(positions) == 1:
-            return f"{positions[0]}:{positions[0] + 1}"
-        if len(steps) == 1 and (step := steps.pop()) > 0:
-            return f"{positions[0]}:{positions[-1] + 1}" + (f":{step}" if step > 1 else "")
-        return self._constant(positions)
-
-    def _constant(self, value: Any) -> str:
-        for name, known in self.constants.items():
-            if known.shape == value.shape and (known == value).all() and known.dtype == value.dtype:
-                return name
-        name = f"at_{len(self.constants) + 1}"
-        self.constants[name] = value
-        return name
-
-    def _spread(self, rows: Rows, shape: tuple[int, ...], lane: bool) -> str:
-        """An operand of a number-by-number expression: axes along which it does not change are left to broadcasting."""
-        index = rows.index.reshape(shape)
-        fixed = [n > 1 and bool((index == index.take([0], axis=i)).all()) for i, n in enumerate(shape)]
-        text = self.ref(rows, index[tuple([0 if f else slice(None) for f in fixed])])
-        axes = ["None" if f else ":" for f in fixed] + (["None"] if lane and not rows.lane else [])
-        while axes and axes[0] == "None":
-            axes.pop(0)
-        return text if "None" not in axes else f"{text}[{', '.join(axes)}]"
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
@@ -200,7 +68,7 @@ class Writer:
     ) -> str:
         known = known or {}
         used = set(formula.root.topological_order())
-        names = {v: known.get(v) or self._spread(r, shape, lane) for v, r in formula.leaves.items() if v in used}
+        names = {v: known.get(v) or self.names.spread(r, shape, lane) for v, r in formula.leaves.items() if v in used}
         calls, result = calls_of(
             formula.root, names, lambda op: op.name if op in ops.TABLE.values() else None, self._other
         )
@@ -265,7 +133,7 @@ class Writer:
         for axes, rows in zip(inputs.split(","), part.factors, strict=True):
             sizes.update(zip(axes, rows.index.shape))
         for axes, rows in zip(inputs.split(","), part.factors, strict=True):
-            texts.append(self.ref(rows, rows.index.reshape([n for n in rows.index.shape if n > 1])))
+            texts.append(self.names.ref(rows, rows.index.reshape([n for n in rows.index.shape if n > 1])))
             letters.append("".join([x for x in axes if x == "n" or sizes[x] > 1]))
         spec = ",".join(letters) + "->" + "".join([x for x in out if x == "n" or sizes[x] > 1])
         pattern = _MATRIX_PRODUCTS.get(spec)
@@ -281,7 +149,7 @@ class Writer:
         lane = s.block.lane
         if s.op is ops.LOGSUMEXP and len(s.operands) == 1 and isinstance(s.operands[0], Rows):
             self._help(ops.LOGSUMEXP)
-            text = f"logsumexp({self.ref(s.operands[0])}, {len(s.shape)})"
+            text = f"logsumexp({self.names.ref(s.operands[0])}, {len(s.shape)})"
         elif s.op is not None:
             symbols = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.sample)]
             leaves = {v: x for v, x in zip(symbols, s.operands) if isinstance(x, Rows)}
@@ -295,12 +163,12 @@ class Writer:
         for part in s.parts:
             c = part.coefficient
             if part.spec == "sum":
-                text = f"{self.ref(part.factors[0])}.sum({len(s.shape)})"
+                text = f"{self.names.ref(part.factors[0])}.sum({len(s.shape)})"
             elif part.spec:
                 texts.append(self._contraction(part))
                 continue
             else:
-                text = " * ".join([self._spread(f, s.shape, lane) for f in part.factors])
+                text = " * ".join([self.names.spread(f, s.shape, lane) for f in part.factors])
             texts.append(text if c == 1.0 else f"-{text}" if c == -1.0 else f"{_short(c)} * {text}")
         if s.constant:
             texts.append(_short(s.constant))
@@ -332,7 +200,7 @@ class Writer:
         self._deliver(Rows(send.target.lane, index, True), text)
 
     def _deliver(self, target: Rows, text: str) -> None:
-        homes = [self._home[target.lane][a] for a in target.index.ravel().tolist()]
+        homes = [self.names.home[target.lane][a] for a in target.index.ravel().tolist()]
         arrays = list({id(h[0]): h[0] for h in homes if h is not None}.values())
         for array in arrays:
             name = "d_" + array.name
@@ -342,24 +210,16 @@ class Writer:
             positions = np.array([p for _, p in mine])
             size = len(array.addresses)
             if len(homes) == size and len(mine) == size and (positions == np.arange(size)).all():
-                text = text if target.index.shape == array.shape else f"({text}).reshape({self._shape(array)})"
-                self.lines.append(f"{name} = {name} + {text}" if name in self._started else f"{name} = {text}")
+                text = text if target.index.shape == array.shape else f"({text}).reshape({array.shape_text})"
+                self.lines.append(f"{name} = {name} + {text}" if name in self.started else f"{name} = {text}")
             else:
                 self.helpers["add_at"] = self.library.helpers["add_at"]
-                start = name if name in self._started else f"zeros({self._shape(array)})"
-                chosen = "" if len(mine) == len(homes) else self._constant(np.array([i for i, _ in mine]))
+                start = name if name in self.started else f"zeros({array.shape_text})"
+                chosen = "" if len(mine) == len(homes) else self.names.constant(np.array([i for i, _ in mine]))
                 values = f"({text}).reshape(({len(homes)}, {'n' if target.lane else 1}))"
                 values += f"[{chosen}]" if chosen else ""
-                self.lines.append(f"{name} = add_at({start}, {self._constant(positions)}, {values})")
-            self._started.add(name)
-
-    def _shape(self, array: _Array) -> str:
-        return _shape_text(array.shape, array.lane)
-
-
-def _shape_text(shape: tuple[int, ...], lane: bool) -> str:
-    sizes = [*[str(n) for n in shape], *["n"] * lane]
-    return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+                self.lines.append(f"{name} = add_at({start}, {self.names.constant(positions)}, {values})")
+            self.started.add(name)
 
 
 def _operand(x: str | float) -> tuple[str, int]:
@@ -394,15 +254,15 @@ def write_source(program: Program, name: str, shape: tuple[int, ...], namespace:
         writer.statement(s)
     forward, writer.lines = writer.lines, []
     outputs = [(x, row) for x, row in program.outputs]
-    texts = [_short(x) if isinstance(x, float) else writer.ref(Rows(x.lane, np.array(row))) for x, row in outputs]
+    texts = [_short(x) if isinstance(x, float) else writer.names.ref(Rows(x.lane, np.array(row))) for x, row in outputs]
     texts = [t if not isinstance(x, float) and x.lane else f"{t} + zeros((n,))" for t, (x, _) in zip(texts, outputs)]
     backward = _backward(program, writer, outputs, texts) if shape == () else []
-    unpack = [f'{a.name} = parameters["{a.name}"]' for a in writer.parameters]
-    arguments = [a.name for a in writer.inputs]
+    unpack = [f'{a.name} = parameters["{a.name}"]' for a in writer.names.parameters]
+    arguments = [a.name for a in writer.names.inputs]
     load = [f"n = len({arguments[0]})"] if arguments else []
     load += [
         f"{a.name} = {a.name}.reshape((n, {len(a.addresses)})).T" if a.shape else f"{a.name} = {a.name}.reshape((n,))"
-        for a in writer.inputs
+        for a in writer.names.inputs
     ]
     result = (
         f"return {texts[0]}"
@@ -413,10 +273,12 @@ def write_source(program: Program, name: str, shape: tuple[int, ...], namespace:
     parts = [_define(name, signature, [*unpack, *load, *forward, result])]
     if backward:
         parts.append(_define(f"{name}_and_gradient", signature, [*unpack, *load, *forward, *backward]))
-    constants = [f"{n} = {library.array(v)}" for n, v in writer.constants.items()]
+    constants = [f"{n} = {library.array(v)}" for n, v in writer.names.constants.items()]
     if parameters is None:
         return "\n\n\n".join(["\n".join(constants)] * bool(constants) + parts[-1:])
-    data = [f'    "{a.name}": {library.array(parameters[a.addresses].reshape(a.shape))},' for a in writer.parameters]
+    data = [
+        f'    "{a.name}": {library.array(parameters[a.addresses].reshape(a.shape))},' for a in writer.names.parameters
+    ]
     head = [library.imports, *writer.helpers.values(), "\n".join([*constants, "parameters = {", *data, "}"])]
     return "\n\n\n".join([*head, *parts]) + "\n"
 
@@ -424,17 +286,17 @@ def write_source(program: Program, name: str, shape: tuple[int, ...], namespace:
 def _backward(program: Program, writer: Writer, outputs: Any, texts: list[str]) -> list[str]:
     (output, row) = outputs[0]
     if not isinstance(output, float):
-        home = writer._home[output.lane][row]
+        home = writer.names.home[output.lane][row]
         assert home is not None
         name = "d_" + home[0].name
-        writer.lines.append(f"{name} = ones({writer._shape(home[0])})" + (" / n" if output.lane else ""))
-        writer._started.add(name)
+        writer.lines.append(f"{name} = ones({home[0].shape_text})" + (" / n" if output.lane else ""))
+        writer.started.add(name)
     for send in differentiate(program):
         writer.send(send)
-    for array in writer.parameters:
-        if "d_" + array.name not in writer._started:
-            writer.lines.append(f"d_{array.name} = zeros({writer._shape(array)})")
-    gradient = ", ".join([f'"{a.name}": d_{a.name}' for a in writer.parameters])
+    for array in writer.names.parameters:
+        if "d_" + array.name not in writer.started:
+            writer.lines.append(f"d_{array.name} = zeros({array.shape_text})")
+    gradient = ", ".join([f'"{a.name}": d_{a.name}' for a in writer.names.parameters])
     lines, writer.lines = writer.lines, []
     mean = texts[0] if texts[0].isidentifier() else f"({texts[0]})"
     return [*lines, f"return {mean}.mean(), {{{gradient}}}"]

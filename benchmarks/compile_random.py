@@ -29,7 +29,7 @@ def expression(operations, seed=0):
             lambda a, b: maximum(a, b),
             lambda a, b: 0.9 * sqrt(a * a + 0.2),
         ]
-        while len(nodes) < operations // 2.7:
+        while len(nodes) < operations // 1.65:
             recent = nodes[-60:]
             nodes.append(draw.choice(kinds)(draw.choice(recent), draw.choice(recent)))
         return nodes[-1] + nodes[-2] * nodes[-3]

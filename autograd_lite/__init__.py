@@ -13,6 +13,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ loads the same names on first use
+    from autograd_lite import data as data
+    from autograd_lite import losses as losses
+    from autograd_lite import metrics as metrics
+    from autograd_lite import nn as nn
+    from autograd_lite import optim as optim
+    from autograd_lite import plots as plots
     from autograd_lite.adjoints import gradients as gradients
     from autograd_lite.adjoints import jvp as jvp
     from autograd_lite.checks import GradientError as GradientError
@@ -24,6 +30,18 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.drawing import steps as steps
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
+    from autograd_lite.minimizing import minimize as minimize
+    from autograd_lite.serialization import load as load
+    from autograd_lite.serialization import save as save
+    from autograd_lite.training import fit as fit
+    from autograd_lite.training import predict as predict
+    from autograd_lite.transforms import derivative as derivative
+    from autograd_lite.transforms import grad as grad
+    from autograd_lite.transforms import hessian as hessian
+    from autograd_lite.transforms import hvp as hvp
+    from autograd_lite.transforms import jacobian as jacobian
+    from autograd_lite.transforms import value_and_grad as value_and_grad
+    from autograd_lite.transforms import vjp as vjp
     from autograd_lite.value import Value as Value
     from autograd_lite.value import no_grad as no_grad
 
@@ -40,11 +58,15 @@ _ROOMS = {
     "checks": "GradientError check_gradients numerical_gradient",
     "minimizing": "minimize",
     "drawing": "draw explain play steps",
+    "training": "fit predict",
+    "serialization": "load save",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+# The rooms that are public as modules: `nn.MLP`.
+_MODULES = ("data", "losses", "metrics", "nn", "optim", "plots")
 
 __version__ = "0.1.0"
-__all__ = ["COMPILED", *_ROOM_OF]
+__all__ = ["COMPILED", *_ROOM_OF, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
@@ -53,6 +75,8 @@ def __getattr__(name: str) -> Any:
         value = not importlib.import_module("autograd_lite.value").__file__.endswith(".py")  # type: ignore[union-attr]
     elif name in _ROOM_OF:
         value = getattr(importlib.import_module(f"autograd_lite.{_ROOM_OF[name]}"), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"autograd_lite.{name}")
     else:
         raise AttributeError(f"autograd_lite has no {name!r}")
     globals()[name] = value

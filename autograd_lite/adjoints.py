@@ -298,8 +298,8 @@ def gradients(y: Value, xs: Iterable[Value]) -> list[Value]:
     Returns
     -------
     list of Value
-        ∂y/∂x for each x. A derivative that is a node of the graph already, as y is in ∂(x y)/∂x, is that node. One that
-        is constant is a leaf; where `y` does not depend on x it is 0.
+        ∂y/∂x for each x. A derivative that is a node of the graph already, as y is in ∂(x y)/∂x, is that node: read all
+        the numbers before you change a leaf. One that is constant is a leaf; where `y` does not depend on x it is 0.
 
     Raises
     ------

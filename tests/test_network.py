@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_lite import Graph, Value, dot, draw, log, maximum, mean, relu, softmax, tanh, total
+from autograd_lite import Graph, Value, dot, draw, log, maximum, mean, nn, relu, softmax, tanh, total
 from autograd_lite.drawing import palette
 from autograd_lite.drawing.network import fold
 from autograd_lite.drawing.scalar import View, scalar_scene
@@ -136,6 +136,13 @@ def test_net_without_labels_is_found_where_inputs_are_numbers():
     assert headings(folded(output, "layer"), "layer") == ["2 → 4  tanh"]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_inputs_may_be_called_a_b_and_c(form):
+    inputs = [Value(0.1, "a"), Value(0.2, "b"), Value(0.3, "c")]
+    (output,) = run(make_net(3, 4, 1), inputs, form)
+    assert headings(folded(output, "layer"), "layer") == ["3 → 4  tanh"]
+
+
 def test_errors_dotted_with_themselves_are_no_neuron():
     errors = [Value(1.0, "x").tanh(), Value(2.0, "y").tanh()]
     assert fold(View(Graph(dot(errors, errors))), "neuron") is None
@@ -183,6 +190,13 @@ def test_layer_is_the_neurons_with_the_same_inputs(form):
     assert [(a.heading, b.heading) for a, b, _ in joined(scene)] == [
         ("2 inputs", "2 → 16  relu"), ("2 → 16  relu", "16 → 16  relu"), ("16 → 16  relu", "16 → 1")
     ]  # fmt: skip
+
+
+def test_modules_fold_to_their_layers():
+    net = nn.MLP(2, [16, 16, 1], seed=0)
+    scene = folded(net([0.5, -1.5]), "layer")
+    layers = [(box.heading, box.name) for box in scene.boxes if box.role in ("layer", "output")]
+    assert layers == [("2 → 16  relu", "layers[0]"), ("16 → 16  relu", "layers[1]"), ("16 → 1", "layers[2]")]
 
 
 def test_loss_over_100_samples_is_drawn_at_layer():

@@ -230,7 +230,7 @@ def roles(*labels):
 
 
 @pytest.mark.parametrize(
-    "label", ["w", "w1", "W", "w_out", "w[0][1]", "weight", "θ", "theta_2", "layers[0].neurons[2].w[1]"]
+    "label", ["w", "w1", "W", "w_out", "w[0][1]", "weight", "θ", "gain[0]", "theta_2", "layers[0].neurons[2].w[1]"]
 )
 def test_leaf_is_a_parameter_by_its_name(label):
     assert roles(label) == ["parameter"]
@@ -244,7 +244,7 @@ def test_other_leaves_are_inputs(label):
 def test_b_is_a_bias_only_beside_weights():
     assert roles("a", "b", "c") == ["input", "input", "input"]
     assert roles("w", "b", "x") == ["parameter", "parameter", "input"]
-    assert roles("layers[0].b", "x") == ["parameter", "input"]
+    assert roles("n.w[0]", "n.b", "b") == ["parameter", "parameter", "input"]
 
 
 def test_boxes_have_the_class_of_their_role(renderer):
@@ -436,6 +436,13 @@ def test_digraph_and_source_are_the_same_graph():
     picture = draw(lecture())
     assert picture.digraph.source == picture.source
     assert repr(picture) == "<Picture of J = 0.5 * (w * x + b - y)**2>"
+
+
+def test_digraph_can_be_changed(embedded):
+    picture = draw(lecture())
+    assert picture.svg() is picture.svg()
+    picture.digraph.node("mine", label="my own box")
+    assert "my own box" in picture.svg()
 
 
 def test_value_draws_itself():

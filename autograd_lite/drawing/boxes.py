@@ -19,7 +19,7 @@ _COMPACT: Final = 134  # points: the width of a compact box, so that they stand 
 _LARGE: Final = 100  # boxes
 _LAYOUTS: Final = {
     "graph": "ranksep=0.42 nodesep=0.16",
-    "net": "ranksep=0.6 nodesep=0.16",
+    "net": "ranksep=0.75 nodesep=0.16",
     "dense net": "ranksep=1.7 nodesep=0.07 splines=line",
 }
 _PORTS: Final = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}  # where wires leave and enter

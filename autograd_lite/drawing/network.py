@@ -19,7 +19,7 @@ _MOST_OPERATIONS: Final = 60
 _MOST_NEURONS: Final = 20
 _MOST_EQUALS: Final = 16  # of a larger group, the first few are shown, and how many more there are
 _FIRST_FEW: Final = 8
-_MOST_LABELS: Final = 24  # weights with their number on the wire
+_MOST_LABELS: Final = 12  # wires with their number
 _MOST_KINDS: Final = 4  # of operations, named in a box
 _MOST_TALL: Final = 8  # neurons of a layer that have room for captions
 
@@ -84,7 +84,7 @@ class _Folding:
         if self.detail == "neuron":
             what = "gradients of the weights" if self._wires_show_gradients() else "weights"
             scene.notes.append(f"wires: {what}; wider is larger, dashed is negative, dotted is zero")
-            scene.layout = "dense net" if self.compact else "net"
+            scene.layout = "net" if any(wire.label for wire in scene.wires) else "dense net"
         return scene
 
     def _caption(self) -> str:
@@ -185,7 +185,7 @@ class _Folding:
 
     def _wires(self, ids: dict[Place, str]) -> list[Wire]:
         view = self.view
-        labelled = len(self.flows) <= _MOST_LABELS
+        labelled = not self.compact and sum(len(weights) == 1 for weights in self.flows.values()) <= _MOST_LABELS
         wires = []
         for i, ((tail, head), weights) in enumerate(self.flows.items()):
             wire = Wire(f"f{i}", ids[tail], ids[head])
@@ -225,6 +225,8 @@ class _Folding:
         if root in group.nodes:
             box.role = "output"
             box.name = box.name or clean(self.view.graph.name(root))
+            if box.heat is None:
+                box.heat = self.view.heat(root.data, root.grad)
             if not any(caption in self.view.show for caption, _ in box.rows):
                 box.rows = self.view.rows(root.data, root.grad) + box.rows
         return box

@@ -96,7 +96,7 @@ def _dot_use(view: View, node: Value) -> Use | None:
     *factors, bias = node.operands
     n = len(factors) // 2
     sides = _weights_and_inputs(view, factors[:n], factors[n:])
-    if sides is None and all(isinstance(x, Value) and x.op is None for x in factors) and not view.parameters:
+    if sides is None and all(_is_leaf(x) for x in factors) and view.parameters.isdisjoint(factors):
         sides = [x for x in factors[:n] if isinstance(x, Value)], factors[n:]  # as one writes it: dot(weights, inputs)
     return None if sides is None else Use(*sides, bias, [node], node)
 
@@ -148,15 +148,20 @@ def _sides_of_product(view: View, product: Value) -> tuple[list[Value], list[Ope
 def _weights_and_inputs(
     view: View, a: Sequence[Operand], b: Sequence[Operand]
 ) -> tuple[list[Value], list[Operand]] | None:
-    """Which side of a product the weights are: parameters by name, else the leaves, if the others are none."""
-    for weights, inputs in ((a, b), (b, a)):
-        leaves = [x for x in weights if isinstance(x, Value) and x.op is None]
-        other_leaves = [x for x in inputs if isinstance(x, Value) and x.op is None]
-        if len(leaves) < len(weights) or not view.parameters.isdisjoint(other_leaves):
-            continue
-        if view.parameters.issuperset(leaves) or (view.parameters.isdisjoint(leaves) and not other_leaves):
-            return leaves, list(inputs)
-    return None
+    """Which side of a product the weights are: all parameters by name, else all leaves where the others are none."""
+    parameters = view.parameters.__contains__
+    a_fits, b_fits = all(map(parameters, a)), all(map(parameters, b))
+    if not (a_fits or b_fits):
+        a_leaves, b_leaves = [_is_leaf(x) for x in a], [_is_leaf(x) for x in b]
+        a_fits, b_fits = all(a_leaves) and not any(b_leaves), all(b_leaves) and not any(a_leaves)
+    if a_fits == b_fits:  # neither, or both, as in w * w
+        return None
+    weights, inputs = (a, b) if a_fits else (b, a)
+    return [x for x in weights if isinstance(x, Value)], list(inputs)
+
+
+def _is_leaf(x: Operand) -> bool:
+    return isinstance(x, Value) and x.op is None
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Picture:
         self.digraph = digraph
         self.title = title
         self._tooltips = dict(tooltips)
-        self._svg = ""
+        self._rendered = ("", "")  # a source and its SVG
 
     def __repr__(self) -> str:
         return f"<Picture of {self.title}>"
@@ -64,9 +64,10 @@ class Picture:
         The box of a node has the id `n` and the edge the id `e` with its place in `Graph.nodes` and `Graph.edges`; a
         box also has the class of its role, and its numbers the classes `data` and `grad`.
         """
-        if not self._svg:  # the layout is computed once
-            self._svg = finish_svg(render(self.source, "svg").decode(), self.title, self._tooltips)
-        return self._svg
+        source = self.source
+        if source != self._rendered[0]:  # a layout is computed once, unless `digraph` was changed
+            self._rendered = source, finish_svg(render(source, "svg").decode(), self.title, self._tooltips)
+        return self._rendered[1]
 
     def png(self) -> bytes:
         """The picture as a PNG file, on white: two pixels to a point, or one where the graph is large."""
@@ -126,9 +127,9 @@ def draw(
     data and its gradient. A gradient shows as "–" as long as `backward()` has not been called on `root`. Constants
     stand in the box of their operation. Hover for all digits.
 
-    A leaf is drawn as a *parameter* where its name says so: the last part of the label is `w`, `b`, `theta`, `weight`
-    or `bias`, with or without an index (`w1`, `b_out`, `layers[0].neurons[2].w[1]`), though `b` alone means a bias
-    only in a graph that has weights. Every other leaf is an *input*.
+    A leaf is drawn as a *parameter* where its name says so: the last part of the label is `w`, `weight`, `gain`,
+    `theta`, `b` or `bias`, with or without an index (`w1`, `b_out`, `layers[0].neurons[2].w[1]`), though a `b` is a
+    bias only beside a weight. Every other leaf is an *input*.
 
     Parameters
     ----------

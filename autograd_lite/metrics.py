@@ -1,0 +1,62 @@
+"""Metrics: how good predictions are, in terms that people speak of.
+
+Each is `metric(predictions, targets) -> float` for all samples at once, on NumPy arrays or lists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def accuracy(predictions: Any, targets: Any, threshold: float = 0.0) -> float:
+    """The share of the samples that are put in the right class.
+
+    Parameters
+    ----------
+    predictions : array of shape (n,) or (n, classes)
+        Of one number, the class is whether it is above the threshold; of several, which one is the largest.
+    targets : array of shape (n,) or (n, classes)
+        With one prediction a sample: 0 and 1, or -1 and +1. With several: the class, or a one-hot row.
+    threshold : float
+        0 for a logit, 0.5 for a probability.
+
+    Examples
+    --------
+    >>> accuracy([-1.0, 2.0, 3.0, 4.0], [0, 1, 1, 0])
+    0.75
+    """
+    predicted, wanted = _arrays(predictions, targets)
+    if predicted.shape[1] == 1:
+        return float(((predicted > threshold) == (wanted > 0)).mean())
+    classes = wanted.argmax(axis=1) if wanted.shape[1] > 1 else wanted[:, 0]
+    return float((predicted.argmax(axis=1) == classes).mean())
+
+
+def r2(predictions: Any, targets: Any) -> float:
+    """The coefficient of determination R²: 1 for perfect predictions, 0 for the mean of the targets; can be negative.
+
+    1 - Σ (y - ŷ)² / Σ (y - mean of y)²; the mean over the outputs, if there are several. Of targets that are all the
+    same it is 1 if they are met, else 0.
+
+    Examples
+    --------
+    >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), r2([2.0, 2.0, 2.0], [1.0, 2.0, 3.0])
+    (1.0, 0.0)
+    """
+    predicted, wanted = _arrays(predictions, targets)
+    left = ((wanted - predicted) ** 2).sum(axis=0)
+    spread = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
+    scores = [1.0 - e / s if s > 0.0 else float(e == 0.0) for e, s in zip(left, spread)]
+    return float(sum(scores) / len(scores))
+
+
+METRICS = {"accuracy": accuracy, "r2": r2}
+
+
+def _arrays(predictions: Any, targets: Any) -> tuple[Any, Any]:
+    import numpy
+
+    predicted, wanted = (numpy.asarray(a, dtype=float) for a in (predictions, targets))
+    if len(predicted) != len(wanted):
+        raise ValueError(f"a metric takes one target for each prediction, got {len(predicted)} and {len(wanted)}")
+    return predicted.reshape(len(predicted), -1), wanted.reshape(len(wanted), -1)

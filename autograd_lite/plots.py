@@ -1,0 +1,443 @@
+"""Pictures of training, with matplotlib: each function draws on the `Axes` it is given, or on a new one, and returns it."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from autograd_lite.data import as_samples, as_targets
+from autograd_lite.functions import mean
+from autograd_lite.module import Module
+from autograd_lite.nn import Layer
+from autograd_lite.training import History, predict
+from autograd_lite.value import Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Blue for what goes forward and for the first class, orange for gradients and for the second; both tell apart for all eyes.
+BLUE, ORANGE, GREY = "#1f6fb4", "#d9640f", "#6b7280"
+CLASSES = (BLUE, ORANGE, "#2a8c6f", "#8a4fae", "#b8952e", "#444b55")
+
+
+def loss_curve(history: History | Mapping[str, History], ax: Axes | None = None, *, log: bool = True) -> Axes:
+    """The loss over the epochs, and the validation loss if there is one.
+
+    Parameters
+    ----------
+    history : History or mapping of str to History
+        From `fit`; of several by name, to compare them.
+    ax : matplotlib.axes.Axes, optional
+    log : bool
+        Whether the loss has a logarithmic axis.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> ax = loss_curve(History(loss=[1.0, 0.5, 0.25]))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('epoch', 'loss')
+    """
+    ax = _axes(ax)
+    named = {"": history} if isinstance(history, History) else history
+    several = not isinstance(history, History)
+    for i, (name, h) in enumerate(named.items()):
+        colour = CLASSES[i % len(CLASSES)]
+        epochs = range(1, len(h) + 1)
+        ax.plot(epochs, h.loss, color=colour, label=name or "training")
+        if h.validation_loss:
+            colour = colour if several else ORANGE
+            ax.plot(epochs, h.validation_loss, "--", color=colour, label=f"{name} validation".strip())
+            ax.plot([h.best_epoch], [min(h.validation_loss)], "o", color=colour, markersize=5)
+    if log:
+        ax.set_yscale("log")
+    ax.set(xlabel="epoch", ylabel="loss")
+    if several or ax.lines[1:]:
+        ax.legend(frameon=False)
+    return _quiet(ax)
+
+
+def decision_boundary(net: Any, X: Any, y: Any, ax: Axes | None = None, *, resolution: int = 60) -> Axes:
+    """The samples of two features, over the class that the net gives to each point of the plane.
+
+    With one output the shade shows how sure the net is: the output is taken as a probability where the last layer is a
+    sigmoid, else as a logit, 0 being undecided. With several, the largest one wins. The line is where the class changes.
+
+    Parameters
+    ----------
+    net : Module or callable
+    X : array of shape (n, 2)
+    y : array of shape (n,)
+        The classes: 0, 1, …, or -1 and +1.
+    ax : matplotlib.axes.Axes, optional
+    resolution : int
+        How many points a side are computed.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    samples, targets = as_samples(X), as_targets(y)
+    if samples.shape[1] != 2:
+        raise ValueError(f"a decision boundary is drawn over two features, and X has {samples.shape[1]}")
+    _fill_boundary(ax, net, *_grid(samples, resolution))
+    for c, value in enumerate(sorted(set(targets.ravel().tolist()))):
+        members = samples[targets.ravel() == value]
+        colour = CLASSES[c % len(CLASSES)]
+        ax.scatter(
+            members[:, 0],
+            members[:, 1],
+            s=22,
+            color=colour,
+            edgecolor="white",
+            linewidth=0.6,
+            label=f"{value:g}",
+            zorder=3,
+        )
+    ax.set(xlabel="$x_1$", ylabel="$x_2$")
+    ax.set_aspect("equal")
+    ax.legend(title="class", frameon=True, framealpha=0.9, loc="best")
+    return ax
+
+
+def _grid(samples: Any, resolution: int) -> tuple[Any, Any]:
+    import numpy as np
+
+    low, high = samples.min(axis=0), samples.max(axis=0)
+    margin = 0.12 * (high - low).max() or 1.0
+    return tuple(np.meshgrid(*[np.linspace(a - margin, b + margin, resolution) for a, b in zip(low, high)]))  # type: ignore[return-value]
+
+
+def _fill_boundary(ax: Axes, net: Any, x1: Any, x2: Any) -> None:
+    import numpy as np
+    from matplotlib.colors import LinearSegmentedColormap
+
+    outputs = predict(net, np.stack([x1.ravel(), x2.ravel()], axis=1))
+    if outputs.ndim == 1:
+        is_probability = isinstance(net, Module) and _layers(net)[-1].activation == "sigmoid"
+        # 2 P - 1, from -1 to 1; 2 sigmoid(logit) - 1 is a tanh.
+        shade = (2.0 * outputs - 1.0 if is_probability else np.tanh(0.5 * outputs)).reshape(x1.shape)
+        colours = LinearSegmentedColormap.from_list("classes", [BLUE, "white", ORANGE])
+        extent = (x1.min(), x1.max(), x2.min(), x2.max())
+        picture: dict[str, Any] = {"extent": extent, "origin": "lower", "interpolation": "bilinear"}
+        ax.imshow(shade, cmap=colours, vmin=-1.0, vmax=1.0, alpha=0.5, **picture)
+        if shade.min() < 0.0 < shade.max():
+            ax.contour(x1, x2, shade, levels=[0.0], colors="#222222", linewidths=1.4)
+        return
+    for c in range(outputs.shape[1]):
+        lead = (outputs[:, c] - np.delete(outputs, c, axis=1).max(axis=1)).reshape(x1.shape)
+        if lead.max() > 0.0:
+            ax.contourf(x1, x2, lead, levels=[0.0, lead.max()], colors=[CLASSES[c % len(CLASSES)]], alpha=0.35)
+        if lead.min() < 0.0 < lead.max():
+            ax.contour(x1, x2, lead, levels=[0.0], colors="#222222", linewidths=0.9)
+
+
+class BoundaryAnimation:
+    """Records the decision boundary over the epochs, and saves it as an animated GIF.
+
+    It is a callback for `fit`.
+
+    Parameters
+    ----------
+    net, X, y, resolution
+        As for `decision_boundary`.
+    every : int
+        Of so many epochs, take one picture.
+
+    Examples
+    --------
+    >>> from autograd_lite import data, fit, losses, nn, optim
+    >>> X, y = data.moons(20, seed=0)
+    >>> net = nn.MLP(2, [1], seed=0)
+    >>> animation = BoundaryAnimation(net, X, y, every=5, resolution=10)
+    >>> history = fit(net, X, y, loss=losses.binary_cross_entropy, optimizer=optim.SGD(net.parameters(), lr=0.5),
+    ...     epochs=10, callbacks=[animation], progress=False)
+    >>> len(animation.frames)
+    3
+    """
+
+    def __init__(self, net: Module, X: Any, y: Any, *, every: int = 1, resolution: int = 50) -> None:
+        self.net, self.X, self.y, self.every, self.resolution = net, X, y, every, resolution
+        # The epoch, the loss, and the parameters there.
+        self.frames: list[tuple[int, float | None, dict[str, float]]] = [(0, None, net.state_dict())]
+
+    def __call__(self, history: History) -> None:
+        """Take a picture, if it is time."""
+        if len(history) % self.every == 0:
+            self.frames.append((len(history), history.loss[-1], self.net.state_dict()))
+
+    def save(self, path: str | os.PathLike[str], *, seconds: float = 5.0) -> None:
+        """Write the GIF; it lasts this long, and rests at its end.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib or Pillow is missing.
+        """
+        figure = _new_figure(5.0, 4.2)
+        try:
+            import matplotlib.pyplot as plt
+            from matplotlib.animation import FuncAnimation, PillowWriter
+        except ImportError as error:
+            raise ImportError('an animation needs Pillow: pip install "autograd-lite[viz]"') from error
+        ax = figure.add_subplot()
+        now = self.net.state_dict()
+
+        def draw(frame: tuple[int, float | None, dict[str, float]]) -> list[Any]:
+            epoch, loss, state = frame
+            ax.clear()
+            self.net.load_state_dict(state)
+            decision_boundary(self.net, self.X, self.y, ax, resolution=self.resolution)
+            ax.set_title(f"epoch {epoch}" + ("" if loss is None else f", loss {loss:.3g}"), loc="left", fontsize=11)
+            return []
+
+        frames_a_second = max(1.0, len(self.frames) / seconds)
+        rest = [self.frames[-1]] * math.ceil(frames_a_second)
+        try:
+            animation = FuncAnimation(figure, draw, frames=[*self.frames, *rest], init_func=list)
+            animation.save(os.fspath(path), writer=PillowWriter(fps=round(frames_a_second)))
+        finally:
+            self.net.load_state_dict(now)
+            plt.close(figure)
+
+
+def regression_fit(net: Any, X: Any, y: Any, ax: Axes | None = None, *, label: str = "net") -> Axes:
+    """The samples of one feature, and the curve that the net draws through them.
+
+    Parameters
+    ----------
+    net : Module or callable
+    X : array of shape (n, 1) or (n,)
+    y : array of shape (n,)
+    ax : matplotlib.axes.Axes, optional
+    label : str
+        What the legend calls the curve.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    import numpy as np
+
+    ax = _axes(ax)
+    samples, targets = as_samples(X), as_targets(y)
+    if samples.shape[1] != 1:
+        raise ValueError(f"a regression is drawn over one feature, and X has {samples.shape[1]}")
+    low, high = float(samples.min()), float(samples.max())
+    margin = 0.05 * (high - low)
+    x = np.linspace(low - margin, high + margin, 300)
+    ax.scatter(samples[:, 0], targets, s=18, color=GREY, alpha=0.7, linewidth=0, label="data")
+    ax.plot(x, predict(net, x), color=ORANGE, linewidth=2, label=label)
+    ax.set(xlabel="x", ylabel="y")
+    ax.legend(frameon=False)
+    return _quiet(ax)
+
+
+def network(net: Module, ax: Axes | None = None, *, max_neurons: int = 16) -> Axes:
+    """The layers of a net as columns of neurons; weights as lines: blue positive, orange negative, wide where large.
+
+    Parameters
+    ----------
+    net : Module
+        With `Layer` s in it; other modules are left out.
+    ax : matplotlib.axes.Axes, optional
+    max_neurons : int
+        Of a larger layer only the first so many are shown, with the number of all.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    from matplotlib.collections import LineCollection
+    from matplotlib.lines import Line2D
+
+    ax = _axes(ax)
+    layers = _layers(net)
+    sizes = [layers[0].n_inputs, *[len(layer.neurons) for layer in layers]]
+    columns = [[(float(i), y) for y in _heights(size, max_neurons)] for i, size in enumerate(sizes)]
+    weights = [[w.data for neuron in layer.neurons for w in neuron.w] for layer in layers]
+    largest = max(abs(w) for column in weights for w in column) or 1.0
+    for layer, left, right in zip(layers, columns, columns[1:]):
+        lines, widths, colours = [], [], []
+        for neuron, end in zip(layer.neurons, right):
+            for w, start in zip(neuron.w, left):
+                strength = abs(w.data) / largest
+                lines.append([start, end])
+                widths.append(0.3 + 3.2 * strength)
+                colours.append(((0.12, 0.44, 0.71) if w.data >= 0.0 else (0.85, 0.39, 0.06)) + (0.15 + 0.8 * strength,))
+        ax.add_collection(LineCollection(lines, linewidths=widths, colors=colours, zorder=1))
+    for column, size, name in zip(columns, sizes, _column_names(layers)):
+        ax.scatter(
+            [x for x, _ in column],
+            [y for _, y in column],
+            s=170,
+            color="white",
+            edgecolor="#222222",
+            linewidth=1.2,
+            zorder=2,
+        )
+        count = f"{size}" if size <= max_neurons else f"{size}, {max_neurons} shown"
+        ax.text(column[0][0], -1.12, f"{name}\n{count}", ha="center", va="top", fontsize=9, color="#222222")
+    ends = [
+        Line2D([], [], color=BLUE, lw=3, label="positive weight"),
+        Line2D([], [], color=ORANGE, lw=3, label="negative weight"),
+    ]
+    ax.legend(handles=ends, frameon=False, fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.1))
+    ax.set(xlim=(-0.4, len(sizes) - 0.6), ylim=(-1.5, 1.1))
+    ax.axis("off")
+    return ax
+
+
+def gradient_flow(
+    nets: Module | Mapping[str, Module],
+    X: Any,
+    y: Any,
+    loss: Callable[[Any, Any], Any],
+    ax: Axes | None = None,
+) -> Axes:
+    """How large the gradient of the loss is in each layer: the root mean square over the layer's weights.
+
+    In a deep sigmoid net it vanishes towards the first layers; beside a ReLU net one sees it.
+
+    Parameters
+    ----------
+    nets : Module, or mapping of str to Module
+        Several by name, to compare them. Their gradients are left as they were.
+    X, y : arrays
+        The samples whose mean loss is differentiated.
+    loss : callable
+        As for `fit`.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    ax = _axes(ax)
+    named = {"": nets} if isinstance(nets, Module) else nets
+    for (name, net), colour in zip(named.items(), CLASSES * len(named)):
+        sizes = _gradient_sizes(net, as_samples(X).tolist(), as_targets(y).tolist(), loss)
+        ax.plot(range(1, len(sizes) + 1), sizes, "o-", color=colour, label=name, markersize=5)
+    ax.set_yscale("log")
+    ax.set(xlabel="layer, from the input", ylabel="root mean square of ∂loss/∂w")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(named) > 1:
+        ax.legend(frameon=False)
+    return _quiet(ax)
+
+
+def _gradient_sizes(net: Module, X: list[Any], y: list[Any], loss: Callable[[Any, Any], Any]) -> list[float]:
+    net = copy.deepcopy(net)  # so that no gradient of the net itself changes
+    net.zero_grad()
+    mean([loss(net(x), t) for x, t in zip(X, y)]).backward()
+    squares = [[w.grad**2 for neuron in layer.neurons for w in neuron.w] for layer in _layers(net)]
+    return [math.sqrt(sum(column) / len(column)) for column in squares]
+
+
+def tangent(
+    function: Callable[[Any], Any],
+    at: float,
+    epsilon: float | None = None,
+    ax: Axes | None = None,
+    *,
+    width: float = 2.0,
+) -> Axes:
+    """A function of one number, its tangent at a point, and what a bump of ε does to it.
+
+    Parameters
+    ----------
+    function : callable
+        Of a Value.
+    at : float
+        The point.
+    epsilon : float, optional
+        The bump: large enough to be seen, such as 0.5. None for no bump.
+    ax : matplotlib.axes.Axes, optional
+    width : float
+        How far to each side the function is drawn.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> ax = tangent(lambda w: w**2, at=3.0, epsilon=0.5)
+    >>> ax.get_legend_handles_labels()[1]
+    ['f', 'tangent, slope 6', 'ε = 0.5: f rises by 3.25, the tangent by 3']
+    """
+    import numpy as np
+
+    ax = _axes(ax)
+    x = Value(at)
+    y = function(x)
+    y.backward()
+    xs = np.linspace(at - width, at + width, 200)
+    ax.plot(xs, [float(function(Value(float(number)))) for number in xs], color=BLUE, linewidth=2, label="f")
+    ax.plot(xs, y.data + x.grad * (xs - at), color=ORANGE, linewidth=1.4, label=f"tangent, slope {x.grad:.5g}")
+    ax.plot([at], [y.data], "o", color="#222222", zorder=3)
+    if epsilon is not None:
+        bumped = float(function(Value(at + epsilon)))
+        rise = f"f rises by {bumped - y.data:.5g}, the tangent by {x.grad * epsilon:.5g}"
+        ax.plot(
+            [at, at + epsilon, at + epsilon],
+            [y.data, y.data, bumped],
+            ":",
+            color="#222222",
+            label=f"ε = {epsilon:g}: {rise}",
+        )
+        ax.plot([at + epsilon] * 2, [y.data + x.grad * epsilon, bumped], ".", color="#222222")
+    ax.set(xlabel="w", ylabel="J")
+    ax.legend(frameon=False, fontsize=9)
+    return _quiet(ax)
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return _new_figure(6.0, 4.0).add_subplot() if ax is None else ax
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError('plots need matplotlib: pip install "autograd-lite[viz]"') from error
+    return plt.figure(figsize=(width, height), layout="constrained")
+
+
+def _quiet(ax: Axes) -> Axes:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.25)
+    return ax
+
+
+def _layers(net: Module) -> list[Layer]:
+    layers = [module for _, module in net.named_modules() if isinstance(module, Layer)]
+    if not layers:
+        raise ValueError(f"this picture shows the layers of a net, and {net!r} has none")
+    return layers
+
+
+def _heights(size: int, limit: int) -> list[float]:
+    shown = min(size, limit)
+    return (
+        [0.0]
+        if shown == 1
+        else [1.0 - 2.0 * i / (shown - 1) if shown > 4 else (shown - 1) / 5 - 0.4 * i for i in range(shown)]
+    )
+
+
+def _column_names(layers: Iterable[Layer]) -> list[str]:
+    return ["inputs", *[f"{layer.activation or 'linear'}" for layer in layers]]

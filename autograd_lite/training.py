@@ -1,0 +1,488 @@
+"""fit: train a net on data, with a progress bar, validation, early stopping, and a clean end whatever happens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from autograd_lite import losses
+from autograd_lite.data import as_samples, as_targets
+from autograd_lite.functions import mean
+from autograd_lite.losses import Loss
+from autograd_lite.metrics import METRICS, accuracy
+from autograd_lite.module import Module
+from autograd_lite.optim import Optimizer
+from autograd_lite.value import Value, no_grad
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
+
+Net = Callable[[Any], Any]
+Metric = Callable[[Any, Any], float]
+
+
+class DivergedError(ArithmeticError):
+    """The loss or a weight became infinite or undefined. The net keeps the last weights with a finite loss.
+
+    Attributes
+    ----------
+    history : History
+        Of the epochs before.
+    """
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+@dataclass
+class History:
+    """What happened in training: lists with one entry an epoch.
+
+    Attributes
+    ----------
+    loss : list of float
+        The mean over the samples, each at the weights that its batch met: during the epoch, not at its end.
+    validation_loss : list of float
+        At the end of the epoch; empty without validation data.
+    metrics : dict of str to list of float
+        By name, at the end of the epoch, on the training data; with `validation_` before the name, on the validation
+        data.
+    best_epoch : int
+        The epoch, from 1, with the lowest validation loss; without validation data, with the lowest loss. 0 before any.
+    stopped : str
+        Why training ended: "epochs", "no improvement", "callback" or "interrupted".
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int = 0
+    stopped: str = "epochs"
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def __repr__(self) -> str:
+        series = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
+        last = "".join(f", {name}={values[-1]:.5g}" for name, values in series.items() if values)
+        return f"History({len(self)} epochs{last}, best_epoch={self.best_epoch}, stopped={self.stopped!r})"
+
+
+class Engine(Protocol):
+    """How `fit` computes: what it asks for at each batch and each epoch."""
+
+    def loss_and_gradient(self, batch: Sequence[int]) -> float:
+        """Return the mean loss over the samples with these numbers, and keep its gradient."""
+
+    def step(self) -> bool:
+        """Let the optimiser use the gradient. Return whether all parameters are finite afterwards."""
+
+    def snapshot(self) -> Any:
+        """Return the parameters' data."""
+
+    def restore(self, snapshot: Any) -> None:
+        """Set the parameters' data."""
+
+    def write_back(self) -> None:
+        """Bring the net's own Values up to date."""
+
+    def predict(self, X: Array) -> Array:
+        """Return the net's outputs in use (not as in training) for samples that may be new."""
+
+
+class EagerEngine:
+    """Builds the graph of each batch, one Value at a time, as one would by hand."""
+
+    def __init__(self, net: Net, loss: Loss, optimizer: Optimizer, X: Array, y: Array) -> None:
+        self.net, self.loss, self.optimizer = net, loss, optimizer
+        self.X, self.y = X.tolist(), y.tolist()  # plain floats, in which Python computes fastest
+
+    def graph(self, batch: Sequence[int]) -> Value:
+        """Return the mean loss over some samples, with its graph."""
+        result: Value = mean([self.loss(self.net(self.X[i]), self.y[i]) for i in batch])
+        return result
+
+    def loss_and_gradient(self, batch: Sequence[int]) -> float:
+        """Build the graph, and run it backward."""
+        result = self.graph(batch)
+        self.optimizer.zero_grad()
+        result.backward()
+        return result.data
+
+    def step(self) -> bool:
+        """Let the optimiser step."""
+        self.optimizer.step()
+        return all(math.isfinite(p.data) for p in self.optimizer.params)
+
+    def snapshot(self) -> list[float]:
+        """Return the parameters' data."""
+        return [p.data for p in self.optimizer.params]
+
+    def restore(self, snapshot: list[float]) -> None:
+        """Set the parameters' data."""
+        for p, data in zip(self.optimizer.params, snapshot):
+            p.data = data
+
+    def write_back(self) -> None:
+        """Nothing to do: this engine works on the net's own Values."""
+
+    def predict(self, X: Array) -> Array:
+        """Return the net's outputs."""
+        return predict(self.net, X)
+
+
+def predict(net: Net, X: Any) -> Array:
+    """Apply a net to many samples, as in use: without a graph, and with `Dropout` switched off.
+
+    Parameters
+    ----------
+    net : Module or callable
+    X : lists, array or frame of shape (n, features), or (n,) for one feature
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n,) for a net with one output, else (n, outputs)
+
+    Examples
+    --------
+    >>> from autograd_lite import nn
+    >>> predict(nn.MLP(2, [3, 1], seed=0), [[0.0, 0.0], [1.0, 1.0]]).shape
+    (2,)
+    """
+    import numpy
+
+    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        with no_grad():
+            outputs = [net(x) for x in as_samples(X).tolist()]
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return numpy.array([list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs])
+
+
+def fit(
+    net: Net,
+    X: Any,
+    y: Any,
+    *,
+    loss: Loss,
+    optimizer: Optimizer,
+    epochs: int = 100,
+    batch_size: int | None = 32,
+    validation: tuple[Any, Any] | None = None,
+    patience: int | None = None,
+    tolerance: float | None = None,
+    metrics: Iterable[str | Metric] = (),
+    callbacks: Iterable[Callable[[History], object]] = (),
+    progress: bool = True,
+    seed: int | None = None,
+    engine: str = "auto",
+) -> History:
+    """Train a net on data.
+
+    Parameters
+    ----------
+    net : Module or callable
+        Called with one sample: a list of floats.
+    X : lists, array or frame of shape (n, features), or (n,) for one feature
+    y : lists, array or frame of shape (n,) or (n, outputs)
+    loss : callable
+        `loss(prediction, target) -> Value` for one sample; its mean over a batch is what falls.
+    optimizer : Optimizer
+        Holds the parameters to train, such as `optim.Adam(net.parameters())`.
+    epochs : int
+        How often to go through the data, at most.
+    batch_size : int, optional
+        How many samples make one step; None for all of them. The samples are shuffled each epoch.
+    validation : (X, y), optional
+        Data to watch, never trained on.
+    patience : int, optional
+        Stop when for so many epochs in a row the validation loss (without validation data: the loss) has not fallen, and
+        go back to the best weights.
+    tolerance : float, optional
+        What counts as falling: to below the best so far minus this. Without `patience`, the first epoch that does not
+        fall is the last.
+    metrics : iterable of str or callable
+        "accuracy", "r2", or `metric(predictions, targets) -> float` on arrays. "accuracy" takes a single output as a
+        logit where the loss does, else it decides halfway between the two targets.
+    callbacks : iterable of callable
+        Each is called with the history after each epoch, the net being up to date; one that returns True stops training.
+    progress : bool
+        Show a progress bar.
+    seed : int, optional
+        For the shuffling: the same seed gives the same result, to the bit.
+    engine : str
+        "eager" builds each graph as one would by hand; "auto" takes what is fastest.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        If the data do not fit one another, or an argument is out of range.
+    DivergedError
+        If the loss or a weight becomes infinite or undefined: it names the epoch and the first node that did. The net
+        keeps the last weights with a finite loss.
+    ImportError
+        If NumPy or tqdm is missing.
+
+    Notes
+    -----
+    Ctrl-C ends training: the net gets the best weights seen at the end of an epoch, and the history is returned.
+
+    Examples
+    --------
+    >>> from autograd_lite import data, losses, nn, optim
+    >>> X, y = data.xor()
+    >>> net = nn.MLP(2, [4, 1], "tanh", seed=1)
+    >>> optimizer = optim.Adam(net.parameters(), lr=0.1)
+    >>> history = fit(net, X, y, loss=losses.binary_cross_entropy, optimizer=optimizer, seed=0, progress=False)
+    >>> len(history), history.loss[-1] < 0.1
+    (100, True)
+    """
+    samples, targets = _data(X, y)
+    held_out = None if validation is None else _data(*validation)
+    _check(net, optimizer, epochs, batch_size, patience, tolerance)
+    run = _Run(
+        _make_engine(engine, net, loss, optimizer, samples, targets),
+        EagerEngine(net, loss, optimizer, samples, targets),
+        _batches(len(samples), batch_size, seed),
+        {"": (samples, targets)} | ({} if held_out is None else {"validation_": held_out}),
+        _named_metrics(metrics, loss, targets),
+        list(callbacks),
+    )
+    if patience is not None or tolerance is not None:
+        run.patience, run.tolerance = patience or 1, tolerance or 0.0
+    return run.train(epochs, progress)
+
+
+@dataclass
+class _Run:
+    """One call of `fit`."""
+
+    engine: Engine
+    eager: EagerEngine
+    batches: Callable[[], list[Any]]
+    data: dict[str, tuple[Array, Array]]
+    metrics: dict[str, Metric]
+    callbacks: list[Callable[[History], object]]
+    patience: int | None = None
+    tolerance: float = 0.0
+
+    def train(self, epochs: int, progress: bool) -> History:
+        history = History()
+        self.lowest = math.inf
+        self.best: Any = None
+        self.last_good = self.engine.snapshot()
+        bar = _progress_bar(epochs, progress)
+        try:
+            for epoch in range(1, epochs + 1):
+                history.loss.append(self._epoch(epoch, history))
+                self._judge(history)
+                bar.set_postfix_str(_postfix(history), refresh=False)
+                bar.update()
+                if self._is_over(history):
+                    break
+        except KeyboardInterrupt:
+            # The interrupt may have come between the parameters of one step, or in the middle of recording an epoch.
+            self.engine.restore(self.last_good if self.best is None else self.best)
+            _trim(history)
+            history.stopped = "interrupted"
+        finally:
+            self.engine.write_back()
+            bar.close()
+        if history.stopped != "interrupted" and self.patience is not None and self.best is not None:
+            self.engine.restore(self.best)
+            self.engine.write_back()
+        return history
+
+    def _epoch(self, epoch: int, history: History) -> float:
+        total = 0.0
+        n = 0
+        for batch in self.batches():
+            try:
+                loss = self.engine.loss_and_gradient(batch)
+            except ArithmeticError as error:
+                raise self._diverged(epoch, history, f"the loss cannot be computed: {error}") from error
+            if not math.isfinite(loss):
+                raise self._diverged(epoch, history, f"the loss became {loss}: {self._culprit(batch)}")
+            self.last_good = self.engine.snapshot()
+            if not self.engine.step():
+                raise self._diverged(
+                    epoch, history, f"{self._culprit_of_step()} became infinite or undefined by a step"
+                )
+            total += loss * len(batch)
+            n += len(batch)
+        return total / n
+
+    def _judge(self, history: History) -> None:
+        """Measure what was learnt in the epoch, and remember the best."""
+        for prefix, (X, y) in self.data.items():
+            if prefix or self.metrics:
+                predictions = self.engine.predict(X)
+                if prefix:
+                    history.validation_loss.append(self._loss_of(predictions, y))
+                for name, metric in self.metrics.items():
+                    history.metrics.setdefault(prefix + name, []).append(metric(predictions, y))
+        current = (history.validation_loss or history.loss)[-1]
+        if current < self.lowest - self.tolerance:
+            self.lowest = current
+            history.best_epoch = len(history)
+            self.best = self.engine.snapshot()
+
+    def _loss_of(self, predictions: Array, y: Array) -> float:
+        return math.fsum(float(self.eager.loss(p, t)) for p, t in zip(predictions.tolist(), y.tolist())) / len(y)
+
+    def _is_over(self, history: History) -> bool:
+        if self.callbacks:
+            self.engine.write_back()
+        stops = [callback(history) is True for callback in self.callbacks]
+        if any(stops):
+            history.stopped = "callback"
+        elif self.patience is not None and len(history) - history.best_epoch >= self.patience:
+            history.stopped = "no improvement"
+        return history.stopped != "epochs"
+
+    def _diverged(self, epoch: int, history: History, what: str) -> DivergedError:
+        self.engine.restore(self.last_good)
+        advice = "a smaller learning rate, scaled inputs or clipped gradients may help"
+        return DivergedError(f"training diverged in epoch {epoch}: {what}; {advice}", history)
+
+    def _culprit(self, batch: Sequence[int]) -> str:
+        self.engine.write_back()
+        try:
+            nodes = self.eager.graph(batch).topological_order()
+        except ArithmeticError as error:
+            return str(error)
+        return next(
+            (_described(node) for node in nodes if not math.isfinite(node.data)), "no node alone, only their mean"
+        )
+
+    def _culprit_of_step(self) -> str:
+        self.engine.write_back()
+        params = self.eager.optimizer.params
+        i = next((i for i, p in enumerate(params) if not math.isfinite(p.data)), 0)
+        return params[i].label or f"parameter {i}"
+
+
+def _described(node: Value) -> str:
+    if node.op is None:
+        return f"the first node that is not finite is {node.label or 'a leaf'} = {node.data}"
+    shown = [
+        f"{x.label}={x.data:.5g}" if isinstance(x, Value) and x.label else f"{float(x):.5g}" for x in node.operands
+    ]
+    operands = ", ".join(shown[:4] + ["…"] * (len(shown) > 4))
+    return f"the first node that is not finite is {node.op.name}({operands}) = {node.data}"
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _make_engine(name: str, net: Net, loss: Loss, optimizer: Optimizer, X: Array, y: Array) -> Engine:
+    if name not in ("auto", "eager"):
+        raise ValueError(f"engine is 'auto' or 'eager', got {name!r}")
+    return EagerEngine(net, loss, optimizer, X, y)
+
+
+def _data(X: Any, y: Any) -> tuple[Array, Array]:
+    samples, targets = as_samples(X), as_targets(y)
+    if len(samples) != len(targets):
+        raise ValueError(f"X and y take the same number of samples, got {len(samples)} and {len(targets)}")
+    return samples, targets
+
+
+def _check(
+    net: Net,
+    optimizer: Optimizer,
+    epochs: int,
+    batch_size: int | None,
+    patience: int | None,
+    tolerance: float | None,
+) -> None:
+    for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
+        if number is not None and number < 1:
+            raise ValueError(f"{name} is at least 1, got {number!r}")
+    if tolerance is not None and not tolerance >= 0.0:
+        raise ValueError(f"tolerance is at least 0, got {tolerance!r}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"fit takes an optimizer such as optim.Adam(net.parameters()), got {optimizer!r}")
+    if isinstance(net, Module) and not set(net.parameters()).intersection(optimizer.params):
+        raise ValueError("the optimizer holds no parameter of this net: it was made for another one")
+
+
+def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], list[Any]]:
+    """A function that divides the samples' numbers anew at each call: for one epoch."""
+    import numpy
+
+    size = min(batch_size or n, n)
+    rng = numpy.random.default_rng(seed)
+
+    def batches() -> list[Any]:
+        # All samples in one batch need no shuffling: only the rounding of the sum would change.
+        order = rng.permutation(n) if size < n else numpy.arange(n)
+        return [order[i : i + size] for i in range(0, n, size)]
+
+    return batches
+
+
+def _named_metrics(metrics: Iterable[str | Metric], loss: Loss, targets: Array) -> dict[str, Metric]:
+    named: dict[str, Metric] = {}
+    for metric in [metrics] if isinstance(metrics, str) else metrics:
+        if callable(metric):
+            named[getattr(metric, "__name__", repr(metric))] = metric
+        elif metric not in METRICS:
+            raise ValueError(f"no metric is called {metric!r}; there are {', '.join(METRICS)}, or give a function")
+        elif metric == "accuracy" and loss in (losses.mse, losses.half_mse, losses.mae, losses.huber):
+            halfway = 0.5 * (float(targets.min()) + float(targets.max()))
+            named[metric] = partial(accuracy, threshold=halfway)
+        else:
+            named[metric] = METRICS[metric]
+    return named
+
+
+def _postfix(history: History) -> str:
+    shown = f"loss={history.loss[-1]:.4g}"
+    if history.validation_loss:
+        shown += f", validation={history.validation_loss[-1]:.4g}"
+    return shown
+
+
+def _trim(history: History) -> None:
+    """After an interrupt: as many entries everywhere as there are whole epochs."""
+    series = [history.loss, *history.metrics.values()]
+    if history.validation_loss:
+        series.append(history.validation_loss)
+    whole = min(len(values) for values in series)
+    for values in series:
+        del values[whole:]
+
+
+def _progress_bar(epochs: int, progress: bool) -> Any:
+    if not progress:
+        return _NoBar()
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError(
+            'the progress bar needs tqdm: pip install "autograd-lite[train]", or progress=False'
+        ) from error
+    return tqdm(total=epochs, unit="epoch", leave=True)
+
+
+class _NoBar:
+    def set_postfix_str(self, text: str, refresh: bool) -> None: ...
+
+    def update(self) -> None: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,99 @@
+"""Data sets and the reading of lists, arrays and frames."""
+
+import numpy as np
+import pandas
+import pytest
+
+from autograd_lite import data
+
+MAKERS = [data.moons, data.circles, data.spirals, data.blobs, data.xor, data.sine]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_same_seed_gives_the_same_points(make):
+    (X, y), (X2, y2), (X3, _) = make(40, noise=0.1, seed=1), make(40, noise=0.1, seed=1), make(40, noise=0.1, seed=2)
+    assert np.array_equal(X, X2)
+    assert np.array_equal(y, y2)
+    assert not np.array_equal(X, X3)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_shapes(make):
+    X, y = make(41, seed=0)
+    assert X.shape == (41, 1 if make is data.sine else 2)
+    assert y.shape == (41,)
+
+
+@pytest.mark.parametrize(("make", "classes"), [(data.moons, 2), (data.circles, 2), (data.spirals, 2), (data.blobs, 3)])
+def test_classes_are_even(make, classes):
+    _, y = make(12 * classes, seed=0)
+    assert np.bincount(y).tolist() == [12] * classes
+
+
+def test_moons_lie_on_two_half_circles():
+    X, y = data.moons(30, noise=0.0, seed=0)
+    centre = np.where(y[:, None] == 0, [0.0, 0.0], [1.0, 0.5])
+    np.testing.assert_allclose(np.hypot(*(X - centre).T), 1.0)
+
+
+def test_arms_and_centers_are_the_number_of_classes():
+    assert set(data.spirals(50, arms=5, seed=0)[1]) == set(range(5))
+    assert set(data.blobs(50, centers=4, seed=0)[1]) == set(range(4))
+
+
+def test_too_few_points_are_refused():
+    with pytest.raises(ValueError, match=r"3 classes .* got n=2"):
+        data.blobs(2)
+
+
+def test_noise_has_the_standard_deviation_asked_for():
+    X, y = data.sine(5000, noise=0.2, seed=0)
+    assert np.std(y - np.sin(X[:, 0])) == pytest.approx(0.2, rel=0.05)
+
+
+def test_split_keeps_samples_and_targets_together():
+    X = np.arange(20).reshape(10, 2)
+    X_train, X_test, y_train, y_test = data.train_test_split(X, X[:, 0], test_size=0.3, seed=0)
+    assert (len(X_train), len(X_test)) == (7, 3)
+    assert np.array_equal(X_train[:, 0], y_train)
+    assert np.array_equal(X_test[:, 0], y_test)
+    assert sorted([*y_train, *y_test]) == list(range(0, 20, 2))
+
+
+def test_split_takes_lists_arrays_and_frames_alike():
+    rows = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]
+    y = [0, 1, 0, 1]
+    from_lists = data.train_test_split(rows, y, seed=3)
+    from_frames = data.train_test_split(pandas.DataFrame(rows), pandas.Series(y), seed=3)
+    assert all(np.array_equal(a, b) for a, b in zip(from_lists, from_frames))
+
+
+@pytest.mark.parametrize(
+    ("y", "size", "message"),
+    [([1, 2, 3], 0.5, "got 4 and 3"), ([1, 2, 3, 4], 1.0, "empty"), ([1, 2, 3, 4], 0.01, "empty")],
+)
+def test_an_impossible_split_is_refused(y, size, message):
+    with pytest.raises(ValueError, match=message):
+        data.train_test_split([1, 2, 3, 4], y, test_size=size)
+
+
+@pytest.mark.parametrize(
+    "X", [[[1, 2], [3, 4]], ((1, 2), (3, 4)), np.array([[1, 2], [3, 4]]), pandas.DataFrame({"a": [1, 3], "b": [2, 4]})]
+)
+def test_samples_may_be_lists_arrays_or_frames(X):
+    assert data.as_samples(X).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([[1.0], [2.0, 3.0]], "equally many numbers"),
+        ([["a"], ["b"]], "X takes one number"),
+        ([[1.0], [float("nan")]], r"finite numbers, got \[nan\] in row 1"),
+        ([], "got an array of shape"),
+        (np.zeros((2, 2, 2)), r"shape \(2, 2, 2\)"),
+    ],
+)
+def test_samples_that_are_none_are_refused(X, message):
+    with pytest.raises(ValueError, match=message):
+        data.as_samples(X)

@@ -1,0 +1,146 @@
+"""Plots: what stands on the axes. How they look was looked at."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from autograd_lite import data, fit, losses, nn, optim, plots
+from autograd_lite.training import History
+
+mpl.use("agg")
+import matplotlib.pyplot as plt
+
+MOONS = data.moons(20, seed=0)
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda ax: plots.loss_curve(History([1.0, 0.5]), ax),
+        lambda ax: plots.decision_boundary(nn.MLP(2, [1], seed=0), *MOONS, ax, resolution=5),
+        lambda ax: plots.regression_fit(nn.MLP(1, [1], seed=0), *data.sine(5, seed=0), ax),
+        lambda ax: plots.network(nn.MLP(2, [2, 1], seed=0), ax),
+        lambda ax: plots.gradient_flow(nn.MLP(2, [2, 1], seed=0), *MOONS, losses.mse, ax),
+        lambda ax: plots.tangent(lambda w: w**2, 3.0, ax=ax),
+    ],
+    ids=["loss_curve", "decision_boundary", "regression_fit", "network", "gradient_flow", "tangent"],
+)
+def test_every_plot_draws_on_the_axes_given_and_returns_it(plot, ax):
+    assert plot(ax) is ax
+    assert ax.has_data()
+    ax.figure.canvas.draw()
+
+
+def test_without_axes_a_new_figure_is_made():
+    ax = plots.loss_curve(History([1.0, 0.5]))
+    assert ax.figure.axes == [ax]
+    plt.close(ax.figure)
+
+
+def test_loss_curve_shows_training_and_validation_with_the_best_epoch(ax):
+    plots.loss_curve(History([1.0, 0.5, 0.3], [1.0, 0.6, 0.7], best_epoch=2), ax)
+    assert labels(ax) == ["training", "validation"]
+    assert [list(line.get_ydata()) for line in ax.lines] == [
+        [1.0, 0.5, 0.3],
+        [1.0, 0.6, 0.7],
+        [0.6],
+    ]
+    assert list(ax.lines[2].get_xdata()) == [2]
+
+
+def test_loss_curve_compares_several(ax):
+    plots.loss_curve({"SGD": History([1.0]), "Adam": History([0.5], [0.6], best_epoch=1)}, ax)
+    assert labels(ax) == ["SGD", "Adam", "Adam validation"]
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_the_boundary_lies_at_logit_zero_or_probability_one_half(activation, ax):
+    net = nn.MLP(2, [1], output_activation=activation, seed=0)
+    net.load_state_dict(dict(zip(net.state_dict(), [1.0, 0.0, -0.5])))
+    plots.decision_boundary(net, *MOONS, ax, resolution=20)
+    (contour,) = [c for c in ax.collections if type(c).__name__ == "QuadContourSet"]
+    vertices = np.concatenate([path.vertices for path in contour.get_paths()])
+    np.testing.assert_allclose(vertices[:, 0], 0.5, atol=1e-2)
+
+
+def test_the_legend_of_the_boundary_names_the_classes(ax):
+    X, y = data.blobs(30, seed=0)
+    plots.decision_boundary(nn.MLP(2, [3], seed=0), X, y, ax, resolution=5)
+    assert labels(ax) == ["0", "1", "2"]
+
+
+def test_network_draws_one_line_a_weight_blue_or_orange_by_its_sign(ax):
+    net = nn.MLP(2, [3, 1], seed=0)
+    plots.network(net, ax)
+    lines = ax.collections[0]
+    assert len(lines.get_segments()) == 6
+    first = net.layers[0].neurons[0].w
+    for colour, w in zip(lines.get_colors(), first):
+        assert (colour[2] > colour[0]) == (w.data > 0.0)
+
+
+def test_network_shows_the_first_neurons_of_a_large_layer_and_says_so(ax):
+    plots.network(nn.MLP(2, [40, 1], seed=0), ax, max_neurons=10)
+    assert "40, 10 shown" in [text.get_text().split("\n")[1] for text in ax.texts]
+
+
+def test_gradient_flow_shows_vanishing_gradients_and_changes_none(ax):
+    nets = {a: nn.MLP(2, [6] * 8 + [1], a, seed=0) for a in ("sigmoid", "relu")}
+    plots.gradient_flow(nets, *MOONS, losses.mse, ax)
+    sigmoid, relu = (line.get_ydata() for line in ax.lines)
+    assert sigmoid[0] < 1e-3 * sigmoid[-1]
+    assert relu[0] > 1e-2 * relu[-1]
+    assert all(p.grad == 0.0 for net in nets.values() for p in net.parameters())
+
+
+def test_tangent_tells_the_slope_and_the_bump(ax):
+    plots.tangent(lambda w: w**2, 3.0, 0.5, ax)
+    assert labels(ax) == ["f", "tangent, slope 6", "ε = 0.5: f rises by 3.25, the tangent by 3"]
+
+
+def test_the_animation_has_a_frame_for_each_picture_taken(tmp_path):
+    X, y = MOONS
+    net = nn.MLP(2, [1], seed=0)
+    animation = plots.BoundaryAnimation(net, X, y, every=2, resolution=8)
+    optimizer = optim.SGD(net.parameters(), lr=0.5)
+    fit(
+        net,
+        X,
+        y,
+        loss=losses.binary_cross_entropy,
+        optimizer=optimizer,
+        epochs=4,
+        callbacks=[animation],
+        progress=False,
+    )
+    after = net.state_dict()
+    animation.save(tmp_path / "boundary.gif", seconds=1.0)
+    with Image.open(tmp_path / "boundary.gif") as image:
+        assert image.n_frames == 3  # before training, after 2 and 4 epochs
+    assert net.state_dict() == after
+
+
+@pytest.mark.parametrize(
+    ("plot", "message"),
+    [
+        (lambda: plots.decision_boundary(nn.MLP(1, [1]), *data.sine(5)), "two features, and X has 1"),
+        (lambda: plots.regression_fit(nn.MLP(2, [1]), *MOONS), "one feature, and X has 2"),
+        (lambda: plots.network(nn.LayerNorm(2)), "has none"),
+    ],
+)
+def test_data_or_nets_that_cannot_be_shown_are_refused(plot, message):
+    with pytest.raises(ValueError, match=message):
+        plot()
+    plt.close("all")

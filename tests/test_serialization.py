@@ -1,0 +1,140 @@
+"""save and load: nothing lost, nothing half-written, nothing believed."""
+
+import json
+import math
+
+import pytest
+
+from autograd_lite import load, nn, save, tanh
+
+NETS = {
+    "mlp": lambda: nn.MLP(2, [3, 2, 1], "tanh", "sigmoid", seed=0),
+    "shared and frozen": lambda: nn.MLP(2, [3, 2], seed=0, shared_bias=True, frozen_bias=True),
+    "own and frozen": lambda: nn.Layer(2, 3, "abs", seed=0, frozen_bias=True),
+    "no bias": lambda: nn.Neuron(2, None, seed=0, bias=False),
+    "sequential": lambda: nn.Sequential(
+        nn.Layer(2, 3, seed=0),
+        nn.LayerNorm(3, 1e-3),
+        nn.Dropout(0.25),
+        tanh,
+        nn.Sequential(nn.Neuron(3, "gelu", seed=1)),
+    ),
+}
+
+
+@pytest.mark.parametrize("make", NETS.values(), ids=NETS)
+def test_a_loaded_net_is_the_saved_one(make, tmp_path):
+    net = make()
+    save(net, tmp_path / "net.json")
+    loaded = load(tmp_path / "net.json")
+    assert repr(loaded) == repr(net)
+    assert loaded.state_dict() == net.state_dict()
+    assert [name for name, _ in loaded.named_parameters()] == [name for name, _ in net.named_parameters()]
+    net.eval()
+    loaded.eval()
+    assert repr(loaded([0.3, -0.7])) == repr(net([0.3, -0.7]))
+
+
+@pytest.mark.parametrize("number", [0.1 + 0.2, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, -0.0])
+def test_every_number_survives(number, tmp_path):
+    neuron = nn.Neuron(1, seed=0)
+    neuron.w[0].data = number
+    save(neuron, tmp_path / "net.json")
+    assert repr(load(tmp_path / "net.json").state_dict()["w[0]"]) == repr(number)
+
+
+def test_the_file_is_strict_json(tmp_path):
+    neuron = nn.Neuron(1, seed=0)
+    neuron.w[0].data = math.nan
+    save(neuron, tmp_path / "net.json")
+    content = json.loads((tmp_path / "net.json").read_text(), parse_constant=pytest.fail)
+    assert (content["format"], content["version"]) == ("autograd-lite network", 1)
+    assert math.isnan(load(tmp_path / "net.json").state_dict()["w[0]"])
+
+
+def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "net.json"
+    save(nn.Neuron(1, seed=0), path)
+    before = path.read_text()
+
+    def full(fd):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"no space"):
+        save(nn.Neuron(2, seed=0), path)
+    assert path.read_text() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class Mine(nn.Module):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (nn.Sequential(nn.Neuron(2), Mine()), r"layers\[1\] of the net is Mine"),
+        (
+            nn.MLP(2, [2, 1], lambda z: z * z, seed=0),
+            r"activations by name, and that of layers\[0\] of the net is the function",
+        ),
+        (nn.Sequential(*[nn.Layer(2, 2, seed=0)] * 2), "uses a part twice"),
+    ],
+)
+def test_what_a_file_cannot_hold_is_refused(net, message, tmp_path):
+    with pytest.raises(TypeError, match=message):
+        save(net, tmp_path / "net.json")
+    assert not list(tmp_path.iterdir())
+
+
+def broken(change):
+    content = {
+        "format": "autograd-lite network",
+        "version": 1,
+        "structure": {"type": "Neuron", "n_inputs": 1, "activation": None, "bias": "own", "frozen_bias": False},
+        "parameters": {"w[0]": 1.0, "b": 0.0},
+    }
+    change(content)
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "Expecting value"),
+        ('{"format": "autograd-lite net', "Unterminated"),
+        ("[1, 2]", "does not say"),
+        (broken(lambda c: c.update(version=2)), "format version 2, and this autograd-lite reads up to 1"),
+        (broken(lambda c: c.update(version=None)), "format version None"),
+        (broken(lambda c: c.update(parameters=[1.0, 2.0])), "no parameters"),
+        (broken(lambda c: c["parameters"].pop("b")), "structure has 2 parameters, and it holds 1"),
+        (broken(lambda c: c["parameters"].update({"w[0]": "__import__('os')"})), r"parameter w\[0\] is"),
+        (broken(lambda c: c["structure"].update(type="os.system")), "'os.system', which is none"),
+        (broken(lambda c: c["structure"].update(activation="__class__")), "no activation is called"),
+        (broken(lambda c: c["structure"].update(n_inputs=10**12)), "structure has 1000000000001 parameters"),
+        (broken(lambda c: c["structure"].update(n_inputs=-1)), "gives -1"),
+        (broken(lambda c: c["structure"].pop("bias")), "bias"),
+        (
+            broken(
+                lambda c: c.update(
+                    structure={"type": "Sequential", "layers": [{"type": "Activation", "activation": "define_op"}]},
+                    parameters={},
+                )
+            ),
+            "no activation is called",
+        ),
+        (broken(lambda c: c.update(structure=None)), "no network saved"),
+        ("[" * 100_000, "no network saved"),
+    ],
+)
+def test_a_broken_foreign_or_newer_file_is_refused(text, message, tmp_path):
+    path = tmp_path / "net.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none.json")

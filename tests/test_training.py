@@ -1,0 +1,469 @@
+"""fit: what it learns, when it stops, what it leaves behind; and the worked examples."""
+
+import math
+import random
+
+import numpy as np
+import pandas
+import pytest
+
+from autograd_lite import Value, data, exp, fit, losses, metrics, nn, optim, predict, sqrt
+from autograd_lite.training import DivergedError, History
+
+
+def line(slope=0.0, shift=0.0):
+    """A net of one neuron: slope x + shift."""
+    neuron = nn.Neuron(1, None, seed=0)
+    neuron.load_state_dict({"w[0]": slope, "b": shift})
+    return neuron
+
+
+def train(net, X, y, **options):
+    settings = {"loss": losses.mse, "progress": False, "seed": 0} | options
+    if "optimizer" not in settings:
+        settings["optimizer"] = optim.SGD(net.parameters(), lr=settings.pop("lr", 0.1))
+    return fit(net, X, y, **settings)
+
+
+X_LINE = [[-1.0], [0.0], [1.0], [2.0]]
+Y_LINE = [-1.0, 1.0, 3.0, 5.0]  # 2 x + 1
+
+
+# --- what is computed -------------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_found():
+    net = line()
+    history = train(net, X_LINE, Y_LINE, epochs=200)
+    assert [p.data for p in net.parameters()] == pytest.approx([2.0, 1.0], abs=1e-6)
+    assert len(history.loss) == 200
+    assert history.loss[-1] < 1e-9
+
+
+def test_an_epoch_of_one_batch_is_one_step_of_gradient_descent():
+    net = line()
+    history = train(net, X_LINE, Y_LINE, epochs=1, batch_size=None)
+    assert history.loss == [9.0]
+    assert [p.data for p in net.parameters()] == pytest.approx([0.1 * 7.0, 0.1 * 4.0])
+
+
+def test_every_sample_is_seen_once_an_epoch_and_the_loss_is_their_mean():
+    seen = []
+
+    def loss(prediction, target):
+        seen.append(target)
+        return losses.mse(prediction, target)
+
+    net = line()
+    history = train(net, X_LINE, Y_LINE, loss=loss, lr=0.0, epochs=3, batch_size=3)
+    epochs = [seen[i : i + 4] for i in (0, 4, 8)]
+    assert [sorted(epoch) for epoch in epochs] == [Y_LINE] * 3
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+    assert history.loss == pytest.approx([9.0] * 3)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, pandas.DataFrame])
+def test_data_may_be_lists_arrays_or_frames(kind):
+    net = line()
+    train(net, kind(X_LINE), kind(Y_LINE), epochs=5)
+    other = line()
+    train(other, X_LINE, Y_LINE, epochs=5)
+    assert net.state_dict() == other.state_dict()
+
+
+def test_the_same_seed_gives_the_same_result_to_the_bit():
+    X, y = data.moons(30, seed=0)
+
+    def weights(seed):
+        net = nn.Sequential(nn.Layer(2, 4, seed=1), nn.Dropout(0.2, seed=2), nn.Layer(4, 1, None, seed=3))
+        optimizer = optim.Adam(net.parameters(), lr=0.05)
+        history = train(
+            net, X, y, loss=losses.binary_cross_entropy, optimizer=optimizer, epochs=3, batch_size=7, seed=seed
+        )
+        return net.state_dict(), history
+
+    assert weights(5) == weights(5)
+    assert weights(5) != weights(6)
+
+
+def test_any_function_of_values_can_be_trained():
+    w = Value(0.0)
+    train(lambda x: w * x[0], [1.0, 2.0], [3.0, 6.0], optimizer=optim.SGD([w], lr=0.1), epochs=50)
+    assert w.data == pytest.approx(3.0)
+
+
+def test_parameters_that_the_optimizer_does_not_hold_stay():
+    net = nn.MLP(1, [2, 1], seed=0)
+    first = net.layers[0].state_dict()
+    train(net, X_LINE, Y_LINE, optimizer=optim.SGD(net.layers[1].parameters(), lr=0.01), epochs=2)
+    assert net.layers[0].state_dict() == first
+
+
+def test_several_outputs_and_classes():
+    X, y = data.blobs(60, noise=0.1, seed=0)
+    net = nn.MLP(2, [3], seed=0)
+    history = train(net, X, y, loss=losses.cross_entropy, lr=0.5, epochs=20, metrics=["accuracy"])
+    assert history.metrics["accuracy"][-1] == 1.0
+    one_hot = nn.MLP(2, [3], seed=0)
+    train(one_hot, X, np.eye(3)[y], loss=losses.cross_entropy, lr=0.5, epochs=20)
+    assert one_hot.state_dict() == pytest.approx(net.state_dict())
+
+
+def test_a_hundred_layers_train():
+    net = nn.MLP(1, [4] * 99 + [1], "tanh", seed=0)
+    history = train(net, X_LINE, Y_LINE, lr=0.01, epochs=5)
+    assert history.loss[-1] < history.loss[0]
+    assert all(p.grad != 0.0 for p in net.layers[0].parameters())
+
+
+# --- validation, metrics, stopping ------------------------------------------------------------------------------------
+
+
+def test_validation_and_metrics_have_one_entry_an_epoch():
+    net = line()
+    history = train(
+        net, X_LINE, Y_LINE, epochs=4, validation=([[3.0]], [7.0]), metrics=["r2", lambda p, y: float(len(p))]
+    )
+    assert {len(values) for values in history.metrics.values()} == {4}
+    assert list(history.metrics) == ["r2", "<lambda>", "validation_r2", "validation_<lambda>"]
+    assert history.metrics["validation_<lambda>"] == [1.0] * 4
+    slope, shift = (p.data for p in net.parameters())
+    assert history.validation_loss[-1] == pytest.approx((3.0 * slope + shift - 7.0) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets"),
+    [
+        (losses.mse, [0, 0, 1, 1]),
+        (losses.mse, [-1, -1, 1, 1]),
+        (losses.hinge, [-1, -1, 1, 1]),
+        (losses.binary_cross_entropy, [0, 0, 1, 1]),
+    ],
+)
+def test_accuracy_decides_where_the_loss_does(loss, targets):
+    middle = 0.5 if loss is losses.mse and 0 in targets else 0.0
+    net = line(slope=1.0, shift=middle)
+    history = train(net, [-2.0, -0.1, 0.1, 2.0], targets, loss=loss, lr=0.0, epochs=1, metrics=["accuracy"])
+    assert history.metrics["accuracy"] == [1.0]
+
+
+def test_patience_stops_and_goes_back_to_the_best_weights():
+    net = line(slope=2.0, shift=1.0)
+    optimizer = optim.SGD(net.parameters(), lr=0.05)
+    X, y = [[0.0], [1.0]], [5.0, 5.0]  # drives the line away from the validation data
+    history = train(net, X, y, optimizer=optimizer, epochs=50, validation=([[-1.0]], [-0.9]), patience=3)
+    assert history.stopped == "no improvement"
+    assert len(history) == history.best_epoch + 3
+    assert metrics_of(net) == pytest.approx(min(history.validation_loss))
+    assert history.validation_loss[history.best_epoch - 1] == min(history.validation_loss)
+
+
+def metrics_of(net):
+    return (net([-1.0]).data + 0.9) ** 2
+
+
+def test_tolerance_stops_when_the_loss_no_longer_falls_noticeably():
+    history = train(line(), X_LINE, Y_LINE, epochs=1000, tolerance=1e-3)
+    assert history.stopped == "no improvement"
+    assert history.loss[-2] - history.loss[-1] < 1e-3
+    assert all(a - b >= 1e-3 for a, b in zip(history.loss[:-2], history.loss[1:-1]))
+
+
+def test_without_stopping_the_last_weights_stay():
+    net = line()
+    history = train(net, X_LINE, Y_LINE, lr=0.75, epochs=3, batch_size=None)
+    assert history.loss[2] > history.loss[0]
+    assert history.best_epoch == 1
+    assert net.state_dict() != line().state_dict()
+
+
+def test_callbacks_see_the_history_and_can_stop():
+    seen = []
+    history = train(line(), X_LINE, Y_LINE, epochs=10, callbacks=[lambda h: seen.append(len(h)), lambda h: len(h) == 3])
+    assert seen == [1, 2, 3]
+    assert (history.stopped, len(history)) == ("callback", 3)
+
+
+def test_an_interrupt_keeps_the_history_and_the_best_weights():
+    net = line()
+    saved = []
+
+    def callback(history):
+        saved.append(net.state_dict())
+        if len(history) == 4:
+            raise KeyboardInterrupt
+
+    history = train(net, X_LINE, Y_LINE, epochs=10, callbacks=[callback])
+    assert (history.stopped, len(history)) == ("interrupted", 4)
+    assert net.state_dict() == saved[history.best_epoch - 1]
+
+
+def test_an_interrupt_within_a_step_leaves_whole_steps_only():
+    class Interrupted(optim.SGD):
+        def update(self, p, g, lr, *state):
+            if self.steps == 2 and g == self.params[1].grad:
+                raise KeyboardInterrupt
+            return super().update(p, g, lr, *state)
+
+    net, other = line(), line()
+    history = train(net, X_LINE, Y_LINE, optimizer=Interrupted(net.parameters(), lr=0.1), epochs=10)
+    train(other, X_LINE, Y_LINE, epochs=2)
+    assert len(history) == 2
+    assert net.state_dict() == other.state_dict()
+
+
+# --- divergence -------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_becomes_infinite_names_the_epoch_and_the_node():
+    net = line(slope=1e200)
+    with pytest.raises(DivergedError, match=r"in epoch 1: the loss became inf: .* is mul\(1e\+200, 1e\+200\) = inf"):
+        train(net, [[1.0]], [0.0])
+    assert net.state_dict() == {"w[0]": 1e200, "b": 0.0}
+
+
+def test_divergence_leaves_the_last_weights_with_a_finite_loss():
+    net = line()
+    with pytest.raises(DivergedError, match="training diverged in epoch") as caught:
+        train(net, X_LINE, Y_LINE, lr=1e30, epochs=100)
+    assert all(math.isfinite(p.data) for p in net.parameters())
+    assert all(math.isfinite(loss) for loss in caught.value.history.loss)
+    assert math.isfinite(sum(losses.mse(net(x), y).data for x, y in zip(X_LINE, Y_LINE)))
+
+
+def test_the_first_node_that_is_not_finite_is_named_by_its_labels():
+    net = nn.MLP(1, [2, 1], seed=0)
+    for p in net.layers[1].parameters():
+        p.data = 1.7e308
+    with pytest.raises(DivergedError, match=r"dot\(layers\[1\]\.neurons\[0\]\.w\[0\]=1\.7e\+308"):
+        train(net, [[50.0], [-50.0]], [0.0, 0.0])
+
+
+def test_arithmetic_that_raises_is_divergence_too():
+    w = Value(1000.0, "w")
+    with pytest.raises(DivergedError, match=r"cannot be computed: .*exp\(w=1000.0\)"):
+        train(lambda x: exp(w) * x[0], [1.0], [1.0], optimizer=optim.SGD([w], lr=0.1))
+    assert w.data == 1000.0
+
+
+def test_an_infinite_gradient_is_named_by_its_parameter():
+    w = Value(0.0, "w")
+    with pytest.raises(DivergedError, match="w became infinite or undefined by a step"):
+        train(lambda x: sqrt(w) * x[0], [1.0], [1.0], optimizer=optim.SGD([w], lr=0.1))
+    assert w.data == 0.0
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"y": [1.0]}, ValueError, "got 4 and 1"),
+        ({"X": [[1.0], ["a"], [2.0], [3.0]]}, ValueError, "X takes one number"),
+        ({"epochs": 0}, ValueError, "epochs is at least 1"),
+        ({"batch_size": 0}, ValueError, "batch_size is at least 1"),
+        ({"tolerance": -1.0}, ValueError, "tolerance is at least 0"),
+        ({"engine": "steam"}, ValueError, "got 'steam'"),
+        ({"metrics": ["precision"]}, ValueError, "no metric is called 'precision'; there are accuracy, r2"),
+        ({"optimizer": "adam"}, TypeError, "fit takes an optimizer"),
+        ({"optimizer": optim.SGD([Value(1.0)], lr=0.1)}, ValueError, "no parameter of this net"),
+        ({"X": [[1.0, 2.0]] * 4}, ValueError, "takes 1 inputs, got 2"),
+    ],
+)
+def test_wrong_arguments_are_refused(options, error, message):
+    arguments = {"X": X_LINE, "y": Y_LINE} | options
+    with pytest.raises(error, match=message):
+        train(line(), **arguments)
+
+
+def test_the_history_has_a_short_repr():
+    history = History([0.5, 0.25], [0.75, 0.625], {"accuracy": [0.5, 1.0]}, 2)
+    assert (
+        repr(history)
+        == "History(2 epochs, loss=0.25, validation_loss=0.625, accuracy=1, best_epoch=2, stopped='epochs')"
+    )
+
+
+def test_the_progress_bar_shows_the_loss(capsys):
+    history = train(line(), X_LINE, Y_LINE, epochs=3, progress=True)
+    assert f"loss={history.loss[-1]:.4g}" in capsys.readouterr().err
+
+
+# --- predict, metrics -------------------------------------------------------------------------------------------------
+
+
+def test_predict_is_the_net_in_use_and_leaves_its_mode():
+    net = nn.Sequential(nn.Layer(1, 4, seed=0), nn.Dropout(0.5, seed=0))
+    net.layers[0].eval()
+    first, second = predict(net, [1.0, 2.0]), predict(net, [1.0, 2.0])
+    assert np.array_equal(first, second)
+    assert first.shape == (2, 4)
+    assert (net.layers[1].training, net.layers[0].training) == (True, False)
+
+
+def test_accuracy_of_several_classes():
+    scores = [[0.1, 0.9, 0.0], [0.8, 0.1, 0.1], [0.2, 0.3, 0.5]]
+    assert metrics.accuracy(scores, [1, 0, 1]) == pytest.approx(2 / 3)
+    assert metrics.accuracy(scores, np.eye(3)[[1, 0, 1]]) == pytest.approx(2 / 3)
+
+
+def test_r2_has_the_numbers_of_scikit_learn():
+    assert metrics.r2([2.5, 0.0, 2.0, 8.0], [3.0, -0.5, 2.0, 7.0]) == pytest.approx(0.9486081370449679)
+    assert metrics.r2([[0, 2], [-1, 2], [8, -5]], [[0.5, 1], [-1, 1], [7, -6]]) == pytest.approx(0.9368005266622779)
+    assert metrics.r2([2.0, 2.0], [2.0, 2.0]) == 1.0
+
+
+# --- worked examples --------------------------------------------------------------------------------------------------
+
+
+def two_two_two():
+    net = nn.MLP(2, [2, 2], "sigmoid", "sigmoid", shared_bias=True, frozen_bias=True)
+    weights = iter([0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55])
+    for p in net.parameters():
+        p.data = next(weights)
+    net.layers[0].b.data, net.layers[1].b.data = 0.35, 0.60
+    return net
+
+
+def test_worked_example_5_first_pass():
+    net = two_two_two()
+    hidden = net.layers[0]([0.05, 0.10])
+    outputs = net.layers[1](hidden)
+    error = losses.half_mse(outputs, [0.01, 0.99])
+    error.backward()
+    assert [round(v.data, 10) for v in hidden] == [0.5932699921, 0.5968843783]
+    assert [round(v.data, 10) for v in outputs] == [0.7513650696, 0.7729284653]
+    assert round(error.data, 10) == 0.2983711088
+    assert [round(p.grad, 10) for p in net.parameters()] == [
+        0.0004385677, 0.0008771355, 0.0004977127, 0.0009954255,
+        0.0821670406, 0.0826676278, -0.0226025405, -0.0227402422,
+    ]  # fmt: skip
+
+
+def error_of(net, target):
+    return losses.half_mse(net([0.05, 0.10]), target).data
+
+
+def fit_two_two_two(target, epochs):
+    net = two_two_two()
+    train(net, [[0.05, 0.10]], [target], loss=losses.half_mse, lr=0.5, epochs=epochs)
+    return net
+
+
+def test_worked_example_5_after_one_update():
+    net = fit_two_two_two([0.01, 0.99], 1)
+    assert [round(p.data, 10) for p in net.parameters()] == [
+        0.1497807161, 0.1995614323, 0.2497511436, 0.2995022873,
+        0.3589164797, 0.4086661861, 0.5113012702, 0.5613701211,
+    ]  # fmt: skip
+    assert (net.layers[0].b.data, net.layers[1].b.data) == (0.35, 0.60)
+    assert round(error_of(net, [0.01, 0.99]), 10) == 0.2910277737
+
+
+def test_worked_example_5_after_ten_thousand_updates():
+    net = fit_two_two_two([0.01, 0.99], 10_000)
+    assert [round(v.data, 10) for v in net([0.05, 0.10])] == [0.0159136204, 0.9840642735]
+    assert f"{error_of(net, [0.01, 0.99]):.9e}" == "3.510187783e-05"
+
+
+@pytest.mark.slow
+def test_worked_example_5_with_the_other_target():
+    net = fit_two_two_two([0.01, 0.09], 10_000)
+    assert f"{error_of(net, [0.01, 0.09]):.9e}" == "1.810244736e-05"
+
+
+def test_xor_is_solved_by_a_2_5_1_sigmoid_net_one_pattern_at_a_time():
+    X, y = data.xor()
+    net = nn.MLP(2, [5, 1], "sigmoid", "sigmoid", seed=0)
+    train(net, X, y, loss=losses.half_mse, lr=5.0, batch_size=1, epochs=800)
+    assert np.abs(predict(net, X) - y).max() < 0.1
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_worked_example_6_the_graph_gives_the_matrix_formulas(activation):
+    rng = np.random.default_rng(0)
+    sizes, m = [3, 4, 5, 2], 6
+    net = nn.MLP(sizes[0], sizes[1:], activation, seed=0)
+    X, Y = rng.normal(size=(m, 3)), rng.normal(size=(m, 2))
+    g = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh, "relu": lambda z: np.maximum(z, 0.0)}[activation]
+    slope = {"sigmoid": lambda z: g(z) * (1 - g(z)), "tanh": lambda z: 1 - np.tanh(z) ** 2, "relu": lambda z: z > 0}[
+        activation
+    ]
+
+    # z(l) = W(l) a(l-1) + b(l); δ(L) = a(L) - y; δ(l) = W(l+1)ᵀ δ(l+1) ∘ g'(z(l)); one column a sample.
+    W = [np.array([[w.data for w in neuron.w] for neuron in layer.neurons]) for layer in net.layers]
+    b = [np.array([[neuron.b.data] for neuron in layer.neurons]) for layer in net.layers]
+    a, z = [X.T], []
+    for i in range(3):
+        z.append(W[i] @ a[i] + b[i])
+        a.append(g(z[i]) if i < 2 else z[i])
+    delta = a[3] - Y.T
+    dW, db = [None] * 3, [None] * 3
+    for i in (2, 1, 0):
+        dW[i], db[i] = delta @ a[i].T / m, delta.mean(axis=1)
+        if i:
+            delta = (W[i].T @ delta) * slope(z[i - 1])
+
+    loss = sum(losses.half_mse(net(x), y) for x, y in zip(X, Y)) * (1.0 / m)
+    loss.backward()
+    assert loss.data == pytest.approx(((a[3] - Y.T) ** 2).sum() / (2 * m), rel=1e-12)
+    for layer, expected_w, expected_b in zip(net.layers, dW, db):
+        np.testing.assert_allclose(
+            [[w.grad for w in neuron.w] for neuron in layer.neurons], expected_w, rtol=1e-12, atol=1e-15
+        )
+        np.testing.assert_allclose([neuron.b.grad for neuron in layer.neurons], expected_b, rtol=1e-12, atol=1e-15)
+
+
+def test_an_auto_encoder_is_a_net_whose_target_is_its_input():
+    X = np.eye(4)
+    net = nn.MLP(4, [2, 4], "tanh", seed=0)
+    history = train(net, X, X, optimizer=optim.Adam(net.parameters(), lr=0.05), epochs=150)
+    assert history.loss[-1] < 0.2 * history.loss[0]
+
+
+def demo_of_micrograd(X, y, steps, seed):
+    """The loss and the training loop of micrograd's demo, with the names that its imports bind."""
+    from autograd_lite.nn import MLP
+
+    y = y * 2 - 1
+    model = MLP(2, [16, 16, 1], seed=seed)
+
+    def loss():
+        inputs = [list(map(Value, xrow)) for xrow in X]
+        scores = list(map(model, inputs))
+        svm = [(1 + -yi * scorei).relu() for yi, scorei in zip(y, scores)]
+        data_loss = sum(svm) * (1.0 / len(svm))
+        reg_loss = 1e-4 * sum(p * p for p in model.parameters())
+        accuracy = [(yi > 0) == (scorei.data > 0) for yi, scorei in zip(y, scores)]
+        return data_loss + reg_loss, sum(accuracy) / len(accuracy)
+
+    accuracies = []
+    for k in range(steps):
+        total_loss, accuracy = loss()
+        model.zero_grad()
+        total_loss.backward()
+        learning_rate = 1.0 - 0.9 * k / 100
+        for p in model.parameters():
+            p.data -= learning_rate * p.grad
+        accuracies.append(accuracy)
+    return accuracies
+
+
+def test_the_demo_of_micrograd_learns():
+    accuracies = demo_of_micrograd(*data.moons(20, noise=0.1, seed=1), steps=10, seed=1)
+    assert accuracies[-1] >= 0.8 > accuracies[0]
+
+
+@pytest.mark.slow
+def test_the_demo_of_micrograd_reaches_every_sample():
+    from sklearn.datasets import make_moons
+
+    X, y = make_moons(n_samples=100, noise=0.1, random_state=1337)
+    assert demo_of_micrograd(X, y, steps=100, seed=0)[-1] == 1.0
+
+
+def test_fit_leaves_the_global_random_states_alone():
+    states = random.getstate(), np.random.get_state()[1].tolist()
+    train(line(), X_LINE, Y_LINE, epochs=2, batch_size=2, seed=None)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_lite import ops
-from autograd_lite.functions import dot, mean, sqrt
+from autograd_lite.functions import mean, sqrt
 from autograd_lite.module import Module as Module
-from autograd_lite.value import Value
+from autograd_lite.value import Value, apply_to_sequence
 
 Number = Value | float
 ActivationLike = str | Callable[[Value], Value] | None
@@ -103,7 +103,7 @@ class Neuron(Module):
         inputs = x if type(x) is list else _vector(x)
         if len(inputs) != len(self.w):
             raise _size_error(self, len(self.w), len(inputs))
-        z: Value = dot(self.w, inputs, self.b)
+        z: Value = apply_to_sequence(ops.DOT, (*self.w, *inputs, self.b))  # dot(self.w, inputs, self.b), with less ado
         return z if self._function is None else self._function(z)
 
     def _headline(self) -> str:
@@ -352,12 +352,16 @@ class Dropout(Module):
             raise ValueError(f"Dropout takes a probability from 0 up to, but not, 1; got {probability!r}")
         self.probability = float(probability)
         self._random = _random(seed)
+        # Gives what to multiply n numbers by, where a program draws the masks of a whole batch.
+        self.multipliers: Callable[[int], list[Any]] | None = None
 
     def __call__(self, x: Any) -> list[Any]:
         """Return the numbers of one sample, some of them times 0 in training."""
         inputs = list(_vector(x))
         if not self.training or self.probability == 0.0:
             return inputs
+        if self.multipliers is not None:
+            return [x * m for x, m in zip(inputs, self.multipliers(len(inputs)))]
         scale = 1.0 / (1.0 - self.probability)
         return [x * (scale if self._random.random() >= self.probability else 0.0) for x in inputs]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autograd_lite import losses
-from autograd_lite.data import as_samples, as_targets
+from autograd_lite.data import as_samples, as_targets, require_numpy
 from autograd_lite.functions import mean
 from autograd_lite.losses import Loss
 from autograd_lite.metrics import METRICS, accuracy
@@ -137,6 +139,33 @@ class EagerEngine:
         return predict(self.net, X)
 
 
+_WORTH_COMPILING = 200  # samples: for fewer of them the net itself is as fast
+
+
+@contextmanager
+def in_use(net: Net) -> Iterator[None]:
+    """Within this context a net computes as in use, not as in training: `Dropout` lets everything through."""
+    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _compiled_outputs(net: Net, samples: Array) -> Array | None:
+    """The outputs by the net's program; None if it cannot be compiled or a result is not finite."""
+    from autograd_lite.compiler import compile
+
+    try:
+        outputs: Array = compile(lambda x: net(x))(samples)
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
+        return None
+    return outputs
+
+
 def predict(net: Net, X: Any) -> Array:
     """Apply a net to many samples, as in use: without a graph, and with `Dropout` switched off.
 
@@ -155,18 +184,19 @@ def predict(net: Net, X: Any) -> Array:
     >>> predict(nn.MLP(2, [3, 1], seed=0), [[0.0, 0.0], [1.0, 1.0]]).shape
     (2,)
     """
-    import numpy
+    numpy = require_numpy()
 
-    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
-    for module, _ in modes:
-        module.training = False
-    try:
+    samples = as_samples(X)
+    with in_use(net):
+        if len(samples) >= _WORTH_COMPILING:
+            compiled = _compiled_outputs(net, samples)
+            if compiled is not None:
+                return compiled
         with no_grad():
-            outputs = [net(x) for x in as_samples(X).tolist()]
-    finally:
-        for module, mode in modes:
-            module.training = mode
-    return numpy.array([list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs])
+            outputs = [net(x) for x in samples.tolist()]
+    rows = [list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs]
+    predictions: Array = numpy.array(rows)
+    return predictions
 
 
 def fit(
@@ -342,7 +372,9 @@ class _Run:
             self.best = self.engine.snapshot()
 
     def _loss_of(self, predictions: Array, y: Array) -> float:
-        return math.fsum(float(self.eager.loss(p, t)) for p, t in zip(predictions.tolist(), y.tolist())) / len(y)
+        with no_grad():  # a loss may use what only Values have
+            rows = [[Value(p) for p in row] if isinstance(row, list) else Value(row) for row in predictions.tolist()]
+            return math.fsum(float(self.eager.loss(p, t)) for p, t in zip(rows, y.tolist())) / len(y)
 
     def _is_over(self, history: History) -> bool:
         if self.callbacks:
@@ -392,7 +424,21 @@ def _described(node: Value) -> str:
 def _make_engine(name: str, net: Net, loss: Loss, optimizer: Optimizer, X: Array, y: Array) -> Engine:
     if name not in ("auto", "eager"):
         raise ValueError(f"engine is 'auto' or 'eager', got {name!r}")
-    return EagerEngine(net, loss, optimizer, X, y)
+    eager = EagerEngine(net, loss, optimizer, X, y)
+    if name == "eager":
+        return eager
+    from autograd_lite.engine import CompiledEngine
+
+    try:
+        return CompiledEngine(net, loss, optimizer, X, y)
+    except Exception as error:
+        try:
+            eager.graph([0])
+        except Exception:  # the net cannot do this sample at all: training will say so
+            return eager
+        message = f"training one Value at a time, which is slow, as the net cannot be compiled: {error}"
+        warnings.warn(message, stacklevel=3)
+        return eager
 
 
 def _data(X: Any, y: Any) -> tuple[Array, Array]:
@@ -423,7 +469,7 @@ def _check(
 
 def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], list[Any]]:
     """A function that divides the samples' numbers anew at each call: for one epoch."""
-    import numpy
+    numpy = require_numpy()
 
     size = min(batch_size or n, n)
     rng = numpy.random.default_rng(seed)
@@ -472,7 +518,9 @@ def _progress_bar(epochs: int, progress: bool) -> Any:
     if not progress:
         return _NoBar()
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without widgets the bar is text, and that is well
+            from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError(
             'the progress bar needs tqdm: pip install "autograd-lite[train]", or progress=False'

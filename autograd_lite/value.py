@@ -13,7 +13,7 @@ This file is typed Python that mypyc compiles to a native extension; it runs unc
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Complex, Number, Real
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, final
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class _Engine:
     """What all graphs of the process share."""
 
-    __slots__ = ("lock", "next_mark", "quiet_threads")
+    __slots__ = ("lock", "next_mark", "quiet_threads", "watcher")
 
     def __init__(self) -> None:
         # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
@@ -39,9 +39,24 @@ class _Engine:
         self.next_mark: i64 = 1
         # The threads that are inside no_grad(), with the depth of nesting.
         self.quiet_threads: Final[dict[int, int]] = {}
+        # Called where a program decides on a Value's data, which no graph records; `compile` objects to that.
+        self.watcher: Callable[[str, Value], None] | None = None
 
 
 _engine: Final = _Engine()
+
+
+def watch_decisions(watcher: Callable[[str, Value], None] | None) -> Callable[[str, Value], None] | None:
+    """Have `watcher(what, value)` called on each comparison, bool() or float() of a Value; return the one before."""
+    before = _engine.watcher
+    _engine.watcher = watcher
+    return before
+
+
+def _decide(what: str, value: Value) -> None:
+    watcher = _engine.watcher
+    if watcher is not None:
+        watcher(what, value)
 
 
 @final
@@ -229,15 +244,23 @@ class Value:
         return format(self._data, spec) if spec else repr(self)
 
     def __float__(self) -> float:
+        if _engine.watcher is not None:
+            _decide("float()", self)
         return self._data
 
     def __int__(self) -> int:
+        if _engine.watcher is not None:
+            _decide("float()", self)
         return int(self._data)
 
     def __bool__(self) -> bool:
+        if _engine.watcher is not None:
+            _decide("bool()", self)
         return self._data != 0.0
 
     def __round__(self, digits: int | None = None) -> int | float:
+        if _engine.watcher is not None:
+            _decide("float()", self)
         return round(self._data, digits)
 
     def __hash__(self) -> int:
@@ -247,6 +270,8 @@ class Value:
         return self is other
 
     def __lt__(self, other: object) -> bool:
+        if _engine.watcher is not None:
+            _decide("comparison", self)
         if isinstance(other, Value):
             return self._data < other._data
         if isinstance(other, (float, int, Number)):
@@ -254,6 +279,8 @@ class Value:
         return NotImplemented
 
     def __le__(self, other: object) -> bool:
+        if _engine.watcher is not None:
+            _decide("comparison", self)
         if isinstance(other, Value):
             return self._data <= other._data
         if isinstance(other, (float, int, Number)):
@@ -261,6 +288,8 @@ class Value:
         return NotImplemented
 
     def __gt__(self, other: object) -> bool:
+        if _engine.watcher is not None:
+            _decide("comparison", self)
         if isinstance(other, Value):
             return self._data > other._data
         if isinstance(other, (float, int, Number)):
@@ -268,6 +297,8 @@ class Value:
         return NotImplemented
 
     def __ge__(self, other: object) -> bool:
+        if _engine.watcher is not None:
+            _decide("comparison", self)
         if isinstance(other, Value):
             return self._data >= other._data
         if isinstance(other, (float, int, Number)):

@@ -2,12 +2,14 @@
 
 import math
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pandas
 import pytest
 
-from autograd_lite import Value, data, exp, fit, losses, metrics, nn, optim, predict, sqrt
+from autograd_lite import Value, data, exp, fit, losses, metrics, nn, optim, plots, predict, sqrt
 from autograd_lite.training import DivergedError, History
 
 
@@ -55,7 +57,7 @@ def test_every_sample_is_seen_once_an_epoch_and_the_loss_is_their_mean():
         return losses.mse(prediction, target)
 
     net = line()
-    history = train(net, X_LINE, Y_LINE, loss=loss, lr=0.0, epochs=3, batch_size=3)
+    history = train(net, X_LINE, Y_LINE, loss=loss, lr=0.0, epochs=3, batch_size=3, engine="eager")
     epochs = [seen[i : i + 4] for i in (0, 4, 8)]
     assert [sorted(epoch) for epoch in epochs] == [Y_LINE] * 3
     assert len({tuple(epoch) for epoch in epochs}) > 1
@@ -147,6 +149,14 @@ def test_accuracy_decides_where_the_loss_does(loss, targets):
     assert history.metrics["accuracy"] == [1.0]
 
 
+def test_a_loss_of_ones_own_may_use_the_methods_of_values_in_validation_too():
+    net = line()
+    history = train(
+        net, X_LINE, Y_LINE, loss=lambda p, y: (p - y).relu(), epochs=1, lr=0.0, validation=([[1.0]], [-2.0])
+    )
+    assert history.validation_loss == [2.0]
+
+
 def test_patience_stops_and_goes_back_to_the_best_weights():
     net = line(slope=2.0, shift=1.0)
     optimizer = optim.SGD(net.parameters(), lr=0.05)
@@ -206,8 +216,8 @@ def test_an_interrupt_within_a_step_leaves_whole_steps_only():
             return super().update(p, g, lr, *state)
 
     net, other = line(), line()
-    history = train(net, X_LINE, Y_LINE, optimizer=Interrupted(net.parameters(), lr=0.1), epochs=10)
-    train(other, X_LINE, Y_LINE, epochs=2)
+    history = train(net, X_LINE, Y_LINE, optimizer=Interrupted(net.parameters(), lr=0.1), epochs=10, engine="eager")
+    train(other, X_LINE, Y_LINE, epochs=2, engine="eager")
     assert len(history) == 2
     assert net.state_dict() == other.state_dict()
 
@@ -467,3 +477,28 @@ def test_fit_leaves_the_global_random_states_alone():
     states = random.getstate(), np.random.get_state()[1].tolist()
     train(line(), X_LINE, Y_LINE, epochs=2, batch_size=2, seed=None)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == states
+
+
+@pytest.mark.parametrize(
+    ("missing", "action", "extra"),
+    [
+        ("tqdm.auto", lambda: train(line(), X_LINE, Y_LINE, progress=True), r"needs tqdm: .*\[train\]"),
+        ("numpy", lambda: train(line(), X_LINE, Y_LINE), r"needs NumPy: .*\[train\]"),
+        ("numpy", lambda: data.moons(), r"needs NumPy: .*\[train\]"),
+        ("matplotlib.pyplot", lambda: plots.loss_curve(History([1.0])), r"need matplotlib: .*\[viz\]"),
+    ],
+)
+def test_a_missing_extra_is_named(missing, action, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=extra):
+        action()
+
+
+def test_nets_losses_and_optimizers_need_no_numpy():
+    code = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from autograd_lite import losses, nn, optim\n"
+        "net = nn.MLP(2, [3, 1], seed=0); optimizer = optim.Adam(net.parameters())\n"
+        "losses.mse(net([1.0, 2.0]), 1.0).backward(); optimizer.step()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

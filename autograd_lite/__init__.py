@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.checks import GradientError as GradientError
     from autograd_lite.checks import check_gradients as check_gradients
     from autograd_lite.checks import numerical_gradient as numerical_gradient
+    from autograd_lite.compiler import compile as compile
     from autograd_lite.drawing import draw as draw
     from autograd_lite.drawing import explain as explain
     from autograd_lite.drawing import play as play
@@ -58,6 +59,7 @@ _ROOMS = {
     "checks": "GradientError check_gradients numerical_gradient",
     "minimizing": "minimize",
     "drawing": "draw explain play steps",
+    "compiler": "compile",
     "training": "fit predict",
     "serialization": "load save",
 }

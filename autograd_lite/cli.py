@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("values", nargs="*", metavar="NAME=NUMBER", help="the value of each name")
     evaluation.add_argument("--draw", metavar="FILE", help="save the graph as .svg, .png, .pdf or .dot")
     evaluation.add_argument("--explain", action="store_true", help="show each step forward and backward")
-    evaluation.add_argument("--epsilon", type=float, metavar="E", help="with --explain: also move each leaf by E")
+    evaluation.add_argument("--epsilon", type=float, metavar="E", help="explain, and also move each leaf by E")
     evaluation.add_argument("--steps", metavar="FILE", help="save a page that plays both passes, as .html or .gif")
     evaluation.set_defaults(run=_eval)
     return parser
@@ -84,8 +84,6 @@ def _shield_expression(arguments: list[str]) -> list[str]:
 
 
 def _eval(options: argparse.Namespace) -> None:
-    if options.epsilon is not None and not options.explain:
-        raise ExpressionError("--epsilon goes with --explain")
     leaves = _leaves(options.values)
     result = evaluate(options.expression.removeprefix(_SHIELD), leaves)
     if not isinstance(result, Value):
@@ -95,7 +93,7 @@ def _eval(options: argparse.Namespace) -> None:
     rows = [(name, _short(leaf.data), _short(leaf.grad)) for name, leaf in leaves.items()]
     print(f"value  {_short(result.data)}\n")
     print(_table([("leaf", "value", "gradient"), *rows]))
-    if options.explain:
+    if options.explain or options.epsilon is not None:
         print(f"\n{explain(result, epsilon=options.epsilon)}")
     if options.draw:
         draw(result, partials=True).save(options.draw)

@@ -352,12 +352,16 @@ class Dropout(Module):
             raise ValueError(f"Dropout takes a probability from 0 up to, but not, 1; got {probability!r}")
         self.probability = float(probability)
         self._random = _random(seed)
+        # Gives what to multiply n numbers by, where a program draws the masks of a whole batch.
+        self.multipliers: Callable[[int], list[Any]] | None = None
 
     def __call__(self, x: Any) -> list[Any]:
         """Return the numbers of one sample, some of them times 0 in training."""
         inputs = list(_vector(x))
         if not self.training or self.probability == 0.0:
             return inputs
+        if self.multipliers is not None:
+            return [x * m for x, m in zip(inputs, self.multipliers(len(inputs)))]
         scale = 1.0 / (1.0 - self.probability)
         return [x * (scale if self._random.random() >= self.probability else 0.0) for x in inputs]
 

@@ -311,7 +311,7 @@ ATANH: Final[Op] = _unary("atanh", math.atanh, lambda x, y: (IEEE_DIV(1.0, (1.0 
 ERF: Final[Op] = _unary("erf",   math.erf,   lambda x, y: (_TWO_OVER_SQRT_PI * EXP(-x * x),))
 
 SIGMOID: Final[Op] = _unary("sigmoid",    _sigmoid,    lambda x, y: (y * (1.0 - y),),
-                    formula=lambda x: 0.5 + 0.5 * TANH(0.5 * x))
+                    formula=lambda x: 1.0 / (1.0 + EXP(-x)))
 SOFTPLUS: Final[Op] = _unary("softplus",   _softplus,   lambda x, y: (SIGMOID(x),),
                     formula=lambda x: MAXIMUM(x, 0.0) + LOG1P(EXP(-ABS(x))))
 RELU: Final[Op] = _unary("relu",       _relu,       lambda x, y: (GREATER(x, 0.0),),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -138,6 +139,33 @@ class EagerEngine:
         return predict(self.net, X)
 
 
+_WORTH_COMPILING = 200  # samples: for fewer of them the net itself is as fast
+
+
+@contextmanager
+def in_use(net: Net) -> Iterator[None]:
+    """Within this context a net computes as in use, not as in training: `Dropout` lets everything through."""
+    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _compiled_outputs(net: Net, samples: Array) -> Array | None:
+    """The outputs by the net's program; None if it cannot be compiled or a result is not finite."""
+    from autograd_lite.compiler import compile
+
+    try:
+        outputs: Array = compile(lambda x: net(x))(samples)
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
+        return None
+    return outputs
+
+
 def predict(net: Net, X: Any) -> Array:
     """Apply a net to many samples, as in use: without a graph, and with `Dropout` switched off.
 
@@ -158,15 +186,14 @@ def predict(net: Net, X: Any) -> Array:
     """
     numpy = require_numpy()
 
-    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
-    for module, _ in modes:
-        module.training = False
-    try:
+    samples = as_samples(X)
+    with in_use(net):
+        if len(samples) >= _WORTH_COMPILING:
+            compiled = _compiled_outputs(net, samples)
+            if compiled is not None:
+                return compiled
         with no_grad():
-            outputs = [net(x) for x in as_samples(X).tolist()]
-    finally:
-        for module, mode in modes:
-            module.training = mode
+            outputs = [net(x) for x in samples.tolist()]
     rows = [list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs]
     predictions: Array = numpy.array(rows)
     return predictions
@@ -397,7 +424,21 @@ def _described(node: Value) -> str:
 def _make_engine(name: str, net: Net, loss: Loss, optimizer: Optimizer, X: Array, y: Array) -> Engine:
     if name not in ("auto", "eager"):
         raise ValueError(f"engine is 'auto' or 'eager', got {name!r}")
-    return EagerEngine(net, loss, optimizer, X, y)
+    eager = EagerEngine(net, loss, optimizer, X, y)
+    if name == "eager":
+        return eager
+    from autograd_lite.engine import CompiledEngine
+
+    try:
+        return CompiledEngine(net, loss, optimizer, X, y)
+    except Exception as error:
+        try:
+            eager.graph([0])
+        except Exception:  # the net cannot do this sample at all: training will say so
+            return eager
+        message = f"training one Value at a time, which is slow, as the net cannot be compiled: {error}"
+        warnings.warn(message, stacklevel=3)
+        return eager
 
 
 def _data(X: Any, y: Any) -> tuple[Array, Array]:

@@ -13,21 +13,24 @@ This file is typed Python that mypyc compiles to a native extension; it runs unc
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Complex, Number, Real
 from types import TracebackType
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from autograd_lite import ops
 from autograd_lite._native import i64, mypyc_attr
 from autograd_lite.ops import ADD, DIV, DOT, MUL, NEG, POW, SUB, Op, ieee_power
+
+if TYPE_CHECKING:
+    from autograd_lite.drawing import Picture
 
 
 @final
 class _Engine:
     """What all graphs of the process share."""
 
-    __slots__ = ("lock", "next_mark", "quiet_threads")
+    __slots__ = ("lock", "next_mark", "quiet_threads", "watcher")
 
     def __init__(self) -> None:
         # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
@@ -36,9 +39,24 @@ class _Engine:
         self.next_mark: i64 = 1
         # The threads that are inside no_grad(), with the depth of nesting.
         self.quiet_threads: Final[dict[int, int]] = {}
+        # Called where a program decides on a Value's data, which no graph records; `compile` objects to that.
+        self.watcher: Callable[[str, Value], None] | None = None
 
 
 _engine: Final = _Engine()
+
+
+def watch_decisions(watcher: Callable[[str, Value], None] | None) -> Callable[[str, Value], None] | None:
+    """Have `watcher(what, value)` called on each comparison, bool() or float() of a Value; return the one before."""
+    before = _engine.watcher
+    _engine.watcher = watcher
+    return before
+
+
+def _decide(what: str, value: Value) -> None:
+    watcher = _engine.watcher
+    if watcher is not None:
+        watcher(what, value)
 
 
 @final
@@ -226,15 +244,23 @@ class Value:
         return format(self._data, spec) if spec else repr(self)
 
     def __float__(self) -> float:
+        if _engine.watcher is not None:
+            _decide("float()", self)
         return self._data
 
     def __int__(self) -> int:
+        if _engine.watcher is not None:
+            _decide("float()", self)
         return int(self._data)
 
     def __bool__(self) -> bool:
+        if _engine.watcher is not None:
+            _decide("bool()", self)
         return self._data != 0.0
 
     def __round__(self, digits: int | None = None) -> int | float:
+        if _engine.watcher is not None:
+            _decide("float()", self)
         return round(self._data, digits)
 
     def __hash__(self) -> int:
@@ -244,6 +270,8 @@ class Value:
         return self is other
 
     def __lt__(self, other: object) -> bool:
+        if _engine.watcher is not None:
+            _decide("comparison", self)
         if isinstance(other, Value):
             return self._data < other._data
         if isinstance(other, (float, int, Number)):
@@ -251,6 +279,8 @@ class Value:
         return NotImplemented
 
     def __le__(self, other: object) -> bool:
+        if _engine.watcher is not None:
+            _decide("comparison", self)
         if isinstance(other, Value):
             return self._data <= other._data
         if isinstance(other, (float, int, Number)):
@@ -258,6 +288,8 @@ class Value:
         return NotImplemented
 
     def __gt__(self, other: object) -> bool:
+        if _engine.watcher is not None:
+            _decide("comparison", self)
         if isinstance(other, Value):
             return self._data > other._data
         if isinstance(other, (float, int, Number)):
@@ -265,6 +297,8 @@ class Value:
         return NotImplemented
 
     def __ge__(self, other: object) -> bool:
+        if _engine.watcher is not None:
+            _decide("comparison", self)
         if isinstance(other, Value):
             return self._data >= other._data
         if isinstance(other, (float, int, Number)):
@@ -491,7 +525,7 @@ class Value:
             order.pop()
             return order
 
-    def draw(self, **options: Any) -> Any:
+    def draw(self, **options: Any) -> Picture:
         """Draw the graph of this node: `autograd_lite.draw(self, **options)`, a `Picture`."""
         from autograd_lite.drawing import draw
 
@@ -830,9 +864,13 @@ def _evaluate(node: Value, op: Op) -> None:
             _evaluate_binary(node, op)
     except (ArithmeticError, ValueError) as error:
         operands = [
-            f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else f"{float(x)!r}" for x in node.operands
+            f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else f"{_number(x)!r}" for x in node.operands
         ]
-        raise type(error)(f"{error}, in {op.name}({', '.join(operands)})") from error
+        where = f"in {op.name}({', '.join(operands)})"
+        if type(error) in (ValueError, ZeroDivisionError, OverflowError):
+            raise type(error)(f"{error}, {where}") from error
+        error.add_note(where)
+        raise
 
 
 def _evaluate_unary(node: Value, op: Op) -> None:

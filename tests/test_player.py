@@ -200,6 +200,9 @@ def test_save_writes_an_animation_with_a_frame_for_each_step(tmp_path):
     with Image.open(tmp_path / "steps.gif") as animation:
         assert animation.n_frames == len(player.steps)
         assert animation.info["loop"] == 0
+        for k in range(animation.n_frames):
+            animation.seek(k)
+            assert animation.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
 
 
 def test_a_frame_shows_what_is_known_by_then_and_nothing_moves():

@@ -57,7 +57,7 @@ def test_every_sample_is_seen_once_an_epoch_and_the_loss_is_their_mean():
         return losses.mse(prediction, target)
 
     net = line()
-    history = train(net, X_LINE, Y_LINE, loss=loss, lr=0.0, epochs=3, batch_size=3)
+    history = train(net, X_LINE, Y_LINE, loss=loss, lr=0.0, epochs=3, batch_size=3, engine="eager")
     epochs = [seen[i : i + 4] for i in (0, 4, 8)]
     assert [sorted(epoch) for epoch in epochs] == [Y_LINE] * 3
     assert len({tuple(epoch) for epoch in epochs}) > 1
@@ -216,8 +216,8 @@ def test_an_interrupt_within_a_step_leaves_whole_steps_only():
             return super().update(p, g, lr, *state)
 
     net, other = line(), line()
-    history = train(net, X_LINE, Y_LINE, optimizer=Interrupted(net.parameters(), lr=0.1), epochs=10)
-    train(other, X_LINE, Y_LINE, epochs=2)
+    history = train(net, X_LINE, Y_LINE, optimizer=Interrupted(net.parameters(), lr=0.1), epochs=10, engine="eager")
+    train(other, X_LINE, Y_LINE, epochs=2, engine="eager")
     assert len(history) == 2
     assert net.state_dict() == other.state_dict()
 

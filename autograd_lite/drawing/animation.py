@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 _WIDEST: Final = 1200  # px
+_FINEST: Final = 144  # px to an inch of 72 points
 _MARGIN: Final = 20
 _LINE: Final = 27
 _MOST_LINES: Final = 6
 _COLOURS: Final = 200
+_NEAR_PAPER: Final = 20  # less than the palest fill is away
 _STEP_TIME: Final = 1500  # milliseconds
 _ENDS_TIME: Final = 3000
 _FAINT: Final = "#b9c0c9"
@@ -28,7 +30,7 @@ _ACCENT: Final = {"start": palette.DATA, "forward": palette.DATA, "backward": pa
 Step = dict[str, Any]
 
 
-def gif(source: str, steps: Sequence[Step]) -> bytes:
+def gif(source: str, width: float, steps: Sequence[Step]) -> bytes:
     """The steps as a GIF that repeats for ever.
 
     Parameters
@@ -36,6 +38,8 @@ def gif(source: str, steps: Sequence[Step]) -> bytes:
     source : str
         The picture after the last step, as DOT with one line for each node and edge. Each frame only changes colours
         in it and replaces numbers by others of the same width, so that nothing moves.
+    width : float
+        How wide the picture is, in points.
     steps : sequence of dict
         As `Player.steps`.
 
@@ -55,12 +59,12 @@ def gif(source: str, steps: Sequence[Step]) -> bytes:
         return ImageFont.truetype(font_manager.findfont(properties), size)
 
     fonts = font("DejaVu Sans", 16, "bold"), font("DejaVu Sans Mono", 18), font("DejaVu Sans Mono", 18, "bold")
+    resolution = round(min(_FINEST, 72 * _WIDEST / width))
     with ThreadPoolExecutor(max_workers=4) as pool:
-        drawn = list(pool.map(lambda k: render(_source_after(source, steps, k), "png"), range(len(steps))))
+        drawn = list(pool.map(lambda k: render(_source_after(source, steps, k), "png", resolution), range(len(steps))))
     frames = []
     for k, png in enumerate(drawn):
         graph = Image.open(io.BytesIO(png)).convert("RGB")
-        graph.thumbnail((_WIDEST, _WIDEST), Image.Resampling.LANCZOS)
         frames.append(_with_caption(graph, steps, k, fonts))
     colours = _common_palette(frames[-1])
     frames = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
@@ -77,8 +81,9 @@ def _common_palette(frame: Image) -> Image:
     colours = frame.quantize(_COLOURS)
     numbers = colours.getpalette() or []
     paper = ImageColor.getrgb(palette.PAPER.light)
-    nearest = min(range(0, len(numbers), 3), key=lambda i: sum(abs(a - b) for a, b in zip(numbers[i : i + 3], paper)))
-    numbers[nearest : nearest + 3] = paper
+    for i in range(0, len(numbers), 3):
+        if sum([abs(x - y) for x, y in zip(numbers[i : i + 3], paper)]) < _NEAR_PAPER:
+            numbers[i : i + 3] = paper
     colours.putpalette(numbers)
     return colours
 

@@ -98,11 +98,18 @@ class Player:
             raise ValueError(f"cannot save {path.name!r}: the file's ending must be one of .html, .gif")
         if not path.parent.is_dir():  # before the work of drawing
             raise FileNotFoundError(f"cannot save {path.name!r}: there is no directory {str(path.parent)!r}")
-        write_atomically(path, gif(self.picture.source, self.steps) if ending == ".gif" else self.html().encode())
+        film = ending == ".gif"
+        write_atomically(path, gif(self.picture.source, self._size()[0], self.steps) if film else self.html().encode())
+
+    def _size(self) -> tuple[float, float]:
+        """Width and height of the picture, in points."""
+        match = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', self.picture.svg())
+        assert match is not None
+        return float(match[1]), float(match[2])
 
     def _repr_html_(self) -> str:
         # A document of its own, without access to the notebook: two players share neither ids, styles nor keys.
-        width, height = map(float, re.findall(r'viewBox="\S+ \S+ (\S+) (\S+)"', self.picture.svg())[0])
+        width, height = self._size()
         picture_height = height * min(1.9, max(0.8, _FRAME_WIDTH / width))
         frame_height = min(_HIGHEST_FRAME, max(_LOWEST_FRAME, round(picture_height) + _AROUND))
         return (

@@ -1,0 +1,107 @@
+"""Expressions of the operations table as sequences of array functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.ops import Op
+from autograd_lite.value import Value
+
+# What NumPy calls a row of the table, where it is not by the row's own name.
+_NUMPY_NAMES = {
+    "sub": "subtract",
+    "mul": "multiply",
+    "div": "divide",
+    "pow": "power",
+    "neg": "negative",
+    "abs": "absolute",
+}
+
+
+class Call(NamedTuple):
+    """One array function applied to operands: names of arrays, numbers, or earlier calls by number."""
+
+    function: str
+    operands: tuple[str | float | int, ...]
+
+
+class Unknown(NamedTuple):
+    """An operation that the array library has no function for."""
+
+    op: Op
+
+
+def numpy_name(op: Op) -> str | None:
+    """The name of the NumPy function of a row of the table, or None."""
+    name = _NUMPY_NAMES.get(op.name, op.name)
+    known = ops.TABLE.get(op.name) is op and op.formula is None and hasattr(np, name)
+    return name if known else None
+
+
+@cache
+def formula_of(op: Op, size: int) -> tuple[Value, tuple[Value, ...]] | None:
+    """The formula of a row as an expression, with its leaves; None if it has none."""
+    if op.formula is None:
+        return None
+    leaves = tuple([Value(1.0) for _ in range(size)])
+    return op.formula(*leaves), leaves
+
+
+def calls_of(
+    root: Value, names: dict[Value, str], function: Callable[[Op], str | None], other: Callable[[Op], str]
+) -> tuple[list[Call], str | float | int]:
+    """The array functions that compute an expression, in order.
+
+    Parameters
+    ----------
+    root : Value
+        The expression.
+    names : dict
+        What its leaves are called.
+    function : callable
+        The name of the array function of a row, if there is one. A row without is replaced by its formula.
+    other : callable
+        What to call for a row that has neither.
+
+    Returns
+    -------
+    calls : list of Call
+    result : str, float or int
+        The result: a name, a number or the number of a call.
+    """
+    calls: list[Call] = []
+    known: dict[Any, int] = {}
+
+    def call(name: str, operands: tuple[Any, ...]) -> int:
+        key = (name, *[(type(x), x) for x in operands])
+        if key not in known:
+            known[key] = len(calls)
+            calls.append(Call(name, operands))
+        return known[key]
+
+    def run(result: Value, results: dict[Value, Any]) -> Any:
+        for node in result.topological_order():
+            if node in results:
+                continue
+            op = node.op
+            if op is None:
+                results[node] = node.data
+                continue
+            operands = tuple([results[x] if isinstance(x, Value) else x for x in node.operands])
+            name = function(op)
+            formula = formula_of(op, len(operands)) if name is None else None
+            if formula is not None:
+                results[node] = run(formula[0], dict(zip(formula[1], operands, strict=True)))
+            elif op is ops.TOTAL or op is ops.MEAN or op is ops.DOT:
+                raise AssertionError("sums are normalised")
+            else:
+                results[node] = call(name or other(op), operands)
+        return results[result]
+
+    result = run(root, dict(names))
+    return calls, result

@@ -1,0 +1,79 @@
+"""What the array libraries call things, for programs written as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Library:
+    """An array library.
+
+    Parameters
+    ----------
+    imports : str
+        The first lines of a program.
+    helpers : dict
+        Definitions of functions that it does not have, or not in this form.
+    array : callable
+        Writes an array as text.
+    functions : dict
+        What it calls rows of the table, where not by the row's name.
+    """
+
+    imports: str
+    helpers: dict[str, str]
+    array: Callable[[Any], str]
+    functions: dict[str, str]
+
+
+_NUMPY_NAMES = "acos, acosh, asin, asinh, atan, atan2, atanh, concatenate, cos, cosh, einsum, exp, expm1, hypot, log, log1p, maximum, minimum, ones, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where, zeros"
+
+_NUMPY = Library(
+    f"import math\n\nimport numpy\nfrom numpy import array, {_NUMPY_NAMES}",
+    {
+        "add_at": "def add_at(target, rows, values):\n    flat = target.reshape((-1, values.shape[1])).copy()\n    numpy.add.at(flat, rows, values)\n    return flat.reshape(target.shape)",
+        "logsumexp": "def logsumexp(x, axis):\n    largest = x.max(axis, keepdims=True)\n    return log(exp(x - largest).sum(axis)) + largest.squeeze(axis)",
+        "erf": "erf = numpy.vectorize(math.erf, otypes=[float])",
+        "erfc": "erfc = numpy.vectorize(math.erfc, otypes=[float])",
+    },
+    lambda value: f"array({np.asarray(value).tolist()!r})",
+    {"ieee_log": "log"},
+)
+
+_JAX = Library(
+    'import jax\n\njax.config.update("jax_enable_x64", True)\n'
+    f"from jax.numpy import array, {_NUMPY_NAMES}\nfrom jax.scipy.special import erf, erfc, logsumexp",
+    {
+        "add_at": "def add_at(target, rows, values):\n    return target.reshape((-1, values.shape[1])).at[rows].add(values).reshape(target.shape)",
+    },
+    lambda value: f"array({np.asarray(value).tolist()!r})",
+    {"ieee_log": "log", "logsumexp": "logsumexp"},
+)
+
+_TORCH_PAIRS = "\n".join(
+    [
+        f"def {name}(x, y):\n    return torch.{name}(torch.as_tensor(x, dtype=torch.float64), torch.as_tensor(y, dtype=torch.float64))\n\n"
+        for name in ("atan2", "hypot", "maximum", "minimum")
+    ]
+)
+_TORCH = Library(
+    "import torch\nfrom torch import acos, acosh, asin, asinh, atan, atanh, cos, cosh, einsum, erf, erfc, exp, expm1, log, log1p, logsumexp, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where\n"
+    "from torch import cat as concatenate\n\n\n"
+    "def ones(shape):\n    return torch.ones(shape, dtype=torch.float64)\n\n\n"
+    "def zeros(shape):\n    return torch.zeros(shape, dtype=torch.float64)\n\n\n" + _TORCH_PAIRS.rstrip(),
+    {
+        "add_at": "def add_at(target, rows, values):\n    flat = target.reshape((-1, values.shape[1]))\n    return flat.index_add(0, rows, values).reshape(target.shape)",
+    },
+    lambda value: (
+        f"torch.tensor({np.asarray(value).tolist()!r}"
+        + (", dtype=torch.float64)" if np.asarray(value).dtype.kind == "f" else ")")
+    ),
+    {"ieee_log": "log", "logsumexp": "logsumexp"},
+)
+
+LIBRARIES = {"numpy": _NUMPY, "torch": _TORCH, "jax": _JAX}

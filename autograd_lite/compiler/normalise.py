@@ -1,0 +1,353 @@
+"""Second pass: rewrite the graph as sums of products, with constants folded and equal terms merged.
+
+However a weighted sum was written (with `dot`, a comprehension, a loop, in any order) it ends up as the same `Term`: a
+constant plus coefficients times products of at most two factors. Everything else is an operation of the table applied
+to terms. Equal terms are one object; what nothing depends on is never reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograd_lite import ops
+from autograd_lite.compiler.trace import Trace
+from autograd_lite.ops import Op
+from autograd_lite.value import Value
+
+# A product is the numbers of its factors, in ascending order: () is the constant's, (i,) a term, (i, j) two of them.
+Product = tuple[int, ...]
+
+_LONG = 16  # a longer sum is not rescaled term by term, but made a term of its own
+_FEW = 4  # so many differently weighted terms are added one by one; more become a product with a row of constants
+
+
+@dataclass(eq=False, slots=True)
+class Term:
+    """One scalar of the normalised program.
+
+    Parameters
+    ----------
+    index : int
+        Its number.
+    kind : str
+        "input", "parameter", "constant", "sum" or "operation".
+    lane : bool
+        Whether it depends on the inputs, so that each sample of a batch has its own.
+    active : bool
+        Whether it depends on a parameter, so that it needs a gradient.
+    position : int
+        Of an input or parameter: which one.
+    products, constant :
+        Of a sum: pairs of a product and its coefficient, and what is added to them.
+    op, operands, sample :
+        Of an operation: its row, what it is applied to, and the numbers that flowed through it in the trace.
+    """
+
+    index: int
+    kind: str
+    lane: bool
+    active: bool
+    position: int = 0
+    constant: float = 0.0
+    products: tuple[tuple[Product, float], ...] = ()
+    op: Op | None = None
+    operands: tuple[Term | float, ...] = ()
+    sample: tuple[float, ...] = ()
+
+    def parents(self, terms: list[Term]) -> Iterator[Term]:
+        """The terms that this one is computed from."""
+        for product, _ in self.products:
+            for i in product:
+                yield terms[i]
+        for operand in self.operands:
+            if isinstance(operand, Term):
+                yield operand
+
+
+@dataclass(eq=False, slots=True)
+class _Sum:
+    """A sum that is still growing."""
+
+    products: dict[Product, float] = field(default_factory=dict)
+    pairs: int = 0  # how many products of two factors it holds, or a little more
+    of_sums: bool = False  # whether sums of products were added to it as terms of their own
+
+
+Form = float | Term | _Sum
+
+
+@dataclass(frozen=True)
+class NormalForm:
+    """The normalised program: all terms, each after its parents, and the outputs."""
+
+    terms: list[Term]
+    outputs: list[Term | float]
+
+    def __str__(self) -> str:
+        return "\n".join(_write(term) for term in self.terms if term.kind in ("sum", "operation"))
+
+
+def normalise(trace: Trace) -> NormalForm:
+    """Rewrite a trace as sums of products and operations."""
+    return _Normaliser().run(trace)
+
+
+class _Normaliser:
+    def __init__(self) -> None:
+        self.terms: list[Term] = []
+        self.known: dict[Any, Term] = {}
+
+    def run(self, trace: Trace) -> NormalForm:
+        forms: dict[int, Form] = {}
+        for i, leaf in enumerate(trace.inputs):
+            forms[id(leaf)] = self._new("input", lane=True, active=False, position=i)
+        for i, leaf in enumerate(trace.parameters):
+            forms[id(leaf)] = self._new("parameter", lane=False, active=True, position=i)
+        operands_of = [node.operands for node in trace.nodes]
+        used_again = _used_again(operands_of, trace.outputs)
+        for node, operands in zip(trace.nodes, operands_of, strict=True):
+            op = node.op
+            if op is None:
+                continue
+            of = [forms[id(x)] if isinstance(x, Value) else x for x in operands]
+            rule = _RULES.get(op)
+            form = rule(self, *of) if rule is not None else None
+            if form is None:
+                form = self._operation(op, of, node)
+            if isinstance(form, _Sum) and id(node) in used_again and (len(form.products) > 1 or form.pairs):
+                form = self.term(form)  # what is used twice is computed once
+            forms[id(node)] = form
+        outputs = [self.term(forms[id(x)]) if isinstance(x, Value) else float(x) for x in trace.outputs]
+        return NormalForm(self._reachable(outputs), outputs)
+
+    def _new(self, kind: str, **parts: Any) -> Term:
+        term = Term(len(self.terms), kind, **parts)
+        self.terms.append(term)
+        return term
+
+    def _reachable(self, outputs: list[Term | float]) -> list[Term]:
+        needed = [term.kind in ("input", "parameter") for term in self.terms]
+        for output in outputs:
+            if isinstance(output, Term):
+                needed[output.index] = True
+        for term in reversed(self.terms):
+            if needed[term.index]:
+                for parent in term.parents(self.terms):
+                    needed[parent.index] = True
+        if all(needed):
+            return self.terms
+        kept = [term for term in self.terms if needed[term.index]]
+        number = {term.index: i for i, term in enumerate(kept)}
+        for i, term in enumerate(kept):
+            term.index = i
+            term.products = tuple([(tuple([number[j] for j in product]), c) for product, c in term.products])
+        return kept
+
+    # --- sums ---------------------------------------------------------------------------------------------------------
+
+    def term(self, form: Form) -> Term | float:
+        """A form as one term, or as a float if it is constant."""
+        if not isinstance(form, _Sum):
+            return form
+        products = {product: c for product, c in form.products.items() if c != 0.0}
+        constant = products.pop((), 0.0)
+        if not products:
+            return constant
+        terms = self.terms
+        lane = any([terms[i].lane for product in products for i in product])
+        if lane:  # what depends on parameters only is computed once for all samples
+            apart = {p: c for p, c in products.items() if not any([terms[i].lane for i in p])}
+            if len(apart) > 1 or any([len(p) == 2 for p in apart]):
+                products = {p: c for p, c in products.items() if p not in apart}
+                shared = self.term(_Sum(apart))
+                assert isinstance(shared, Term)
+                products[(shared.index,)] = 1.0
+        if len(products) == 1 and constant == 0.0:
+            ((product, c),) = products.items()
+            if c == 1.0 and len(product) == 1:
+                return terms[product[0]]
+        singles = [(p, c) for p, c in products.items() if len(p) == 1]
+        if len(singles) > _FEW and len({c for _, c in singles}) > _FEW:
+            for p, c in singles:
+                weight = self.constant(c)
+                del products[p]
+                products[(min(p[0], weight.index), max(p[0], weight.index))] = 1.0
+        key = (constant, *sorted(products.items()))
+        found = self.known.get(key)
+        if found is None:
+            active = any([terms[i].active for product in products for i in product])
+            found = self._new(
+                "sum", lane=lane, active=active, constant=constant, products=tuple(sorted(products.items()))
+            )
+            self.known[key] = found
+        return found
+
+    def constant(self, number: float) -> Term:
+        """A constant that is a factor of many products, kept beside the parameters."""
+        key = ("constant", number)
+        if key not in self.known:
+            self.known[key] = self._new("constant", lane=False, active=False, constant=number)
+        return self.known[key]
+
+    def _operation(self, op: Op, of: list[Form], node: Value) -> Form:
+        operands = tuple([self.term(form) for form in of])
+        parents = [x for x in operands if isinstance(x, Term)]
+        if not parents:
+            return node.data
+        key = (op, *[("term", x.index) if isinstance(x, Term) else x for x in operands])
+        found = self.known.get(key)
+        if found is None:
+            found = self._new(
+                "operation",
+                lane=any([x.lane for x in parents]),
+                active=any([x.active for x in parents]),
+                op=op,
+                operands=operands,
+                sample=(*[x.data if isinstance(x, Value) else x for x in node.operands], node.data),
+            )
+            self.known[key] = found
+        return found
+
+    def add(self, total: _Sum, form: Form, scale: float = 1.0) -> None:
+        """Add scale * form to a sum."""
+        products = total.products
+        if isinstance(form, _Sum):
+            if scale != 1.0 and len(form.products) > _LONG:
+                form = self.term(form)
+            elif form.pairs > 1 and (total.of_sums or (total.pairs > 1 and _share_factors(total, form))):
+                # Merged into one long sum, the matrix product that both are rows of would be lost.
+                if not total.of_sums:
+                    inner = self.term(_Sum(dict(products)))
+                    products.clear()
+                    total.pairs = 0
+                    total.of_sums = True
+                    self.add(total, inner)
+                form = self.term(form)
+        if isinstance(form, _Sum):
+            for product, c in form.products.items():
+                products[product] = products.get(product, 0.0) + scale * c
+            total.pairs += form.pairs
+            total.of_sums = total.of_sums or form.of_sums
+        elif isinstance(form, Term):
+            key = (form.index,)
+            products[key] = products.get(key, 0.0) + scale
+        else:
+            products[()] = products.get((), 0.0) + scale * form
+
+    def sum_of(self, forms: tuple[Form, ...], scales: tuple[float, ...]) -> _Sum:
+        """The sum of scaled forms. A long first one that nothing else uses is grown in place."""
+        first = forms[0]
+        if isinstance(first, _Sum) and len(first.products) > 1 and scales[0] == 1.0:
+            total, rest = first, 1
+        else:
+            total, rest = _Sum(), 0
+        for form, scale in zip(forms[rest:], scales[rest:], strict=True):
+            self.add(total, form, scale)
+        return total
+
+    def multiply(self, left: Form, right: Form) -> Form:
+        """The product of two forms; sums of several terms are not multiplied out."""
+        if isinstance(left, Term) and isinstance(right, Term):
+            i, j = left.index, right.index
+            return _Sum({(i, j) if i < j else (j, i): 1.0}, 1)
+        if isinstance(left, float):
+            left, right = right, left
+        if isinstance(right, float):
+            return right * left if isinstance(left, float) else self.sum_of((left,), (right,)) if right != 1.0 else left
+        c_left, factors_left = self._factors(left)
+        c_right, factors_right = self._factors(right)
+        factors = [*factors_left, *factors_right]
+        while len(factors) > 2:  # what depends on parameters only goes first
+            apart = [i for i in factors if not self.terms[i].lane][:2]
+            pair = apart if len(apart) == 2 else factors[:2]
+            for i in pair:
+                factors.remove(i)
+            made = self.term(_Sum({(min(pair), max(pair)): 1.0}, 1))
+            assert isinstance(made, Term)
+            factors.append(made.index)
+        product = tuple(sorted(factors))
+        return _Sum({product: c_left * c_right}, len(product) // 2)
+
+    def _factors(self, form: Form) -> tuple[float, Product]:
+        if isinstance(form, _Sum) and len(form.products) == 1:
+            ((product, c),) = form.products.items()
+            return c, product
+        term = self.term(form)
+        return (1.0, (term.index,)) if isinstance(term, Term) else (term, ())
+
+
+def _share_factors(left: _Sum, right: _Sum) -> bool:
+    factors = {i for product in left.products if len(product) == 2 for i in product}
+    return any([i in factors for product in right.products if len(product) == 2 for i in product])
+
+
+def _used_again(operands_of: list[tuple[Value | float, ...]], outputs: list[Value | float]) -> set[int]:
+    """The ids of the Values that are an operand (or an output) more than once."""
+    once: set[int] = set()
+    more: set[int] = set()
+    for operands in (*operands_of, outputs):
+        for x in operands:
+            if isinstance(x, Value):
+                i = id(x)
+                if i in once:
+                    more.add(i)
+                else:
+                    once.add(i)
+    return more
+
+
+# --- what becomes part of a sum of products ---------------------------------------------------------------------------
+
+
+def _power(n: _Normaliser, base: Form, exponent: Form) -> Form | None:
+    if exponent == 1.0:
+        return base
+    if exponent == 2.0:
+        return n.multiply(base, base)
+    if exponent == 3.0:
+        return n.multiply(n.term(n.multiply(base, base)), base)
+    return None
+
+
+def _quotient(n: _Normaliser, x: Form, y: Form) -> Form | None:
+    if isinstance(y, float):
+        return n.multiply(x, 1.0 / y)
+    return None
+
+
+def _dot(n: _Normaliser, *operands: Form) -> Form:
+    size = len(operands) // 2
+    total = _Sum()
+    products = total.products
+    for left, right in zip(operands[:size], operands[size:-1], strict=True):
+        if isinstance(left, Term) and isinstance(right, Term):  # the usual case, in fewer steps
+            i, j = left.index, right.index
+            key = (i, j) if i < j else (j, i)
+            products[key] = products.get(key, 0.0) + 1.0
+            total.pairs += 1
+        else:
+            n.add(total, n.multiply(left, right))
+    n.add(total, operands[-1])
+    return total
+
+
+_RULES: dict[Op, Callable[..., Form | None]] = {
+    ops.ADD: lambda n, x, y: n.sum_of((x, y), (1.0, 1.0)),
+    ops.SUB: lambda n, x, y: n.sum_of((x, y), (1.0, -1.0)),
+    ops.NEG: lambda n, x: n.multiply(x, -1.0),
+    ops.MUL: lambda n, x, y: n.multiply(x, y),
+    ops.DIV: _quotient,
+    ops.POW: _power,
+    ops.TOTAL: lambda n, *xs: n.sum_of((0.0, *xs), (1.0,) * (len(xs) + 1)),
+    ops.MEAN: lambda n, *xs: n.sum_of((0.0, *xs), (0.0, *(1.0 / len(xs),) * len(xs))),
+    ops.DOT: _dot,
+}
+
+
+def _write(term: Term) -> str:
+    if term.op is not None:
+        return f"t{term.index} = {term.op.name}({', '.join([f't{x.index}' if isinstance(x, Term) else str(x) for x in term.operands])})"
+    products = ["*".join([*([] if c == 1.0 else [str(c)]), *[f"t{i}" for i in p]]) for p, c in term.products]
+    return f"t{term.index} = " + " + ".join([*products, *([] if term.constant == 0.0 else [str(term.constant)])])

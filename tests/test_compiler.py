@@ -1,0 +1,486 @@
+"""A compiled function computes what the function itself computes, and finds the matrices in it."""
+
+import itertools
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_lite import (
+    Value,
+    define_op,
+    dot,
+    exp,
+    log,
+    logsumexp,
+    maximum,
+    mean,
+    ops,
+    relu,
+    sigmoid,
+    softmax,
+    tanh,
+    total,
+)
+from autograd_lite.compiler import TraceError, compile
+
+# Every public row of one or two numbers, with a map of any number into its domain.
+DOMAIN = {
+    "log": lambda x: x * x + 0.5,
+    "log1p": lambda x: x * x,
+    "sqrt": lambda x: x * x + 0.5,
+    "asin": lambda x: 0.9 * tanh(x),
+    "acos": lambda x: 0.9 * tanh(x),
+    "atanh": lambda x: 0.9 * tanh(x),
+    "acosh": lambda x: x * x + 1.5,
+    "tan": lambda x: tanh(x),
+    "exp": lambda x: tanh(x),
+    "expm1": lambda x: tanh(x),
+    "sinh": lambda x: tanh(x),
+    "cosh": lambda x: tanh(x),
+}
+UNARY = [op for op in ops.TABLE.values() if op.public and op.arity == 1]
+BINARY = [op for op in ops.TABLE.values() if op.public and op.arity == 2]
+SEQUENCES = [op for op in ops.TABLE.values() if op.public and op.arity == 0]
+
+
+def random_expression(seed, size):
+    """A function of three inputs and four parameters, made of `size` random operations, and its parameters."""
+    parameters = [Value(random.Random(seed + i).uniform(-1.5, 1.5), f"p{i}") for i in range(4)]
+
+    def f(xs):
+        draw = random.Random(seed)
+        nodes = [*xs, *parameters]
+
+        def pick():
+            return draw.choice(nodes) if draw.random() < 0.85 else draw.choice([0.5, -2.0, 3.0])
+
+        for _ in range(size):
+            kind = draw.random()
+            if kind < 0.4:
+                op = draw.choice(UNARY)
+                x = draw.choice(nodes)
+                node = op(DOMAIN.get(op.name, lambda x: x)(x))
+            elif kind < 0.8:
+                op = draw.choice(BINARY)
+                x, y = draw.choice(nodes), pick()
+                if op is ops.DIV:
+                    y = y * y + 0.5
+                elif op is ops.POW:
+                    x = tanh(x) * 0.5 + 1.0
+                    y = tanh(y) * 2.0
+                node = op(x, y)
+            else:
+                op = draw.choice(SEQUENCES)
+                n = draw.randint(1, 5)
+                node = op(*[draw.choice(nodes), *[pick() for _ in range(2 * n if op is ops.DOT else n)]])
+            nodes.append(tanh(0.3 * node))
+        return total(nodes[7:])
+
+    return f, parameters
+
+
+def eager(f, parameters, *arrays):
+    """Outputs, mean and mean gradient, sample by sample."""
+    outputs = []
+    gradient = np.zeros(len(parameters))
+    for sample in zip(*arrays, strict=True):
+        for p in parameters:
+            p.grad = 0.0
+        y = f(*[to_values(np.asarray(x).tolist()) for x in sample])
+        outputs.append(y.data)
+        y.backward()
+        gradient += [p.grad for p in parameters]
+    for p in parameters:
+        p.grad = 0.0
+    return np.array(outputs), gradient / len(outputs)
+
+
+def to_values(x):
+    return [to_values(item) for item in x] if isinstance(x, list) else Value(x)
+
+
+def assert_same(f, parameters, *arrays, rtol=1e-12):
+    outputs, gradient = eager(f, parameters, *arrays)
+    compiled = compile(f)
+    scale = np.abs(outputs).max() + 1e-300
+    np.testing.assert_allclose(compiled(*arrays), outputs, rtol=rtol, atol=rtol * scale)
+    for p in parameters:
+        p.grad = 0.0
+    loss = compiled.backward(*arrays)
+    assert loss == pytest.approx(outputs.mean(), rel=rtol, abs=rtol * scale)
+    np.testing.assert_allclose(
+        [p.grad for p in parameters], gradient, rtol=rtol, atol=rtol * (np.abs(gradient).max() + 1e-300)
+    )
+    return compiled
+
+
+def random_case(seed, size, count):
+    """A random expression, its parameters and a batch of inputs."""
+    f, parameters = random_expression(seed, size)
+    return f, parameters, np.random.default_rng(seed).uniform(-1.5, 1.5, (count, 3))
+
+
+@pytest.mark.parametrize("op", UNARY, ids=lambda op: op.name)
+def test_each_operation_of_one_number(op):
+    w = [Value(0.7), Value(-0.4)]
+    domain = DOMAIN.get(op.name, lambda x: x)
+    assert_same(lambda x: op(domain(w[0] * x)) * w[1], w, np.linspace(-2.1, 2.3, 7))
+
+
+@pytest.mark.parametrize("op", BINARY, ids=lambda op: op.name)
+def test_each_operation_of_two_numbers(op):
+    w = [Value(0.7), Value(1.4)]
+    assert_same(lambda x, y: op(x * x + w[0], y * y + w[1]), w, np.linspace(-2, 2, 7), np.linspace(1, 2, 7))
+
+
+@pytest.mark.parametrize("op", SEQUENCES, ids=lambda op: op.name)
+@pytest.mark.parametrize("size", [1, 3, 9])
+def test_each_operation_of_a_sequence(op, size):
+    w = [Value(0.1 * i + 0.3) for i in range(size)]
+    assert_same(lambda x: op(*[v * tanh(x) for v in w]), w, np.linspace(-2, 2.5, 5))
+
+
+@settings(max_examples=60, deadline=None, report_multiple_bugs=False)
+@given(st.integers(0, 10**6), st.integers(1, 25), st.sampled_from([1, 2, 5]))
+def test_random_expressions(seed, size, count):
+    f, parameters, X = random_case(seed, size, count)
+    assert_same(lambda xs: f(xs), parameters, X)
+
+
+# --- structure --------------------------------------------------------------------------------------------------------
+
+
+def values(draw, *shape):
+    if not shape:
+        return Value(draw.gauss(0.0, 0.5))
+    return [values(draw, *shape[1:]) for _ in range(shape[0])]
+
+
+def flat(nested):
+    return [nested] if isinstance(nested, Value) else [v for item in nested for v in flat(item)]
+
+
+def weighted_sums(W, x, b=None):
+    """A dense layer by hand."""
+    return [sum(w * xi for w, xi in zip(row, x, strict=True)) + (b[i] if b else 0.0) for i, row in enumerate(W)]
+
+
+def mlp_by_hand(draw, width):
+    W1, b1, W2, b2, W3 = (
+        values(draw, width, 3),
+        values(draw, width),
+        values(draw, width, width),
+        values(draw, width),
+        values(draw, width),
+    )
+
+    def f(x, y):
+        hidden = [tanh(z) for z in weighted_sums(W1, x, b1)]
+        hidden = [relu(z) for z in weighted_sums(W2, hidden, b2)]
+        return (sum(w * h for w, h in zip(W3, hidden, strict=True)) - y) ** 2
+
+    return f, [W1, b1, W2, b2, W3], (3,), ()
+
+
+def classifier(draw, width):
+    W, b = values(draw, width, width), values(draw, width)
+
+    def f(x, y):
+        z = [dot(row, x, bias) for row, bias in zip(W, b, strict=True)]
+        return -sum(t * log(p) for t, p in zip(y, softmax(z), strict=True))
+
+    return f, [W, b], (width,), (width,)
+
+
+def classifier_by_hand(draw, width):
+    W, b = values(draw, width, width), values(draw, width)
+
+    def f(x, y):
+        e = [exp(z) for z in weighted_sums(W, x, b)]
+        norm = sum(e)
+        return -sum(t * log(ei / norm) for t, ei in zip(y, e, strict=True))
+
+    return f, [W, b], (width,), (width,)
+
+
+def convolution(draw, width):
+    K, b, D = values(draw, 3, 4), values(draw, 3), values(draw, 5, 3 * (width // 2))
+
+    def f(x, y):
+        maps = [
+            [tanh(sum(k[i] * x[p + i] for i in range(4)) + bias) for p in range(width)]
+            for k, bias in zip(K, b, strict=True)
+        ]
+        pooled = [0.5 * (row[2 * i] + row[2 * i + 1]) for row in maps for i in range(width // 2)]
+        z = [dot(row, pooled) for row in D]
+        return logsumexp(z) - sum(t * zi for t, zi in zip(y, z, strict=True))
+
+    return f, [K, b, D], (width + 3,), (5,)
+
+
+def convolution_of_images(draw, width):
+    K = values(draw, 2, 3, 3)
+
+    def f(x, y):
+        maps = [
+            relu(sum(k[i][j] * x[r + i][c + j] for i in range(3) for j in range(3)))
+            for k in K
+            for r in range(width - 2)
+            for c in range(width - 2)
+        ]
+        return (mean(maps) - y) ** 2
+
+    return f, [K], (width, width), ()
+
+
+def attention(draw, length, causal=False):
+    size = 4
+    Q, K, V = values(draw, size, size), values(draw, size, size), values(draw, size, size)
+
+    def f(x, y):
+        q, k, v = [[weighted_sums(W, position) for position in x] for W in (Q, K, V)]
+        loss = []
+        for i in range(length):
+            seen = range(i + 1) if causal else range(length)
+            weights = softmax([0.5 * dot(q[i], k[j]) for j in seen])
+            out = [sum(weights[j] * v[j][c] for j in seen) for c in range(size)]
+            loss += [(o - t) ** 2 for o, t in zip(out, y[i], strict=True)]
+        return mean(loss)
+
+    return f, [Q, K, V], (length, size), (length, size)
+
+
+def causal_attention(draw, length):
+    return attention(draw, length, causal=True)
+
+
+MODELS = [mlp_by_hand, classifier, classifier_by_hand, convolution, convolution_of_images, attention, causal_attention]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_programs_do_not_grow_with_the_width(model):
+    lengths = set()
+    for width in (6, 9):
+        f, _, x_shape, y_shape = model(random.Random(0), width)
+        compiled = compile(f)
+        compiled(np.full((2, *x_shape), 0.3), np.full((2, *y_shape), 0.2))
+        lengths.add(len(compiled.buffered_source.splitlines()))
+    assert len(lengths) == 1
+    assert lengths.pop() < 60
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("samples", [1, 3])
+def test_structured_programs_compute_the_same(model, samples):
+    f, parameters, x_shape, y_shape = model(random.Random(1), 6)
+    draw = np.random.default_rng(0)
+    assert_same(f, flat(parameters), draw.normal(size=(samples, *x_shape)), draw.uniform(size=(samples, *y_shape)))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_program_runs_by_itself_as_numpy_text(model):
+    f, parameters, x_shape, y_shape = model(random.Random(1), 6)
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(3, *x_shape)), draw.uniform(size=(3, *y_shape))
+    compiled = compile(f)
+    loss = compiled.backward(X, y)
+    module = {}
+    exec(compiled.to_source("numpy"), module)
+    again, gradient = module["f_and_gradient"](module["parameters"], X, y)
+    assert again == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(module["f"](module["parameters"], X, y), compiled(X, y), rtol=1e-12)
+    ours = sorted(p.grad for p in flat(parameters))
+    theirs = sorted(np.concatenate([np.ravel(g) for g in gradient.values()]))
+    np.testing.assert_allclose(theirs, ours, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("namespace", ["torch", "jax"])
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_program_runs_by_itself_elsewhere(model, namespace):
+    library = pytest.importorskip(namespace)
+    f, _, x_shape, y_shape = model(random.Random(1), 6)
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(3, *x_shape)), draw.uniform(size=(3, *y_shape))
+    compiled = compile(f)
+    loss = compiled.backward(X, y)
+    module = {}
+    exec(compiled.to_source(namespace), module)
+    arrays = [library.tensor(a) for a in (X, y)] if namespace == "torch" else [X, y]
+    again, _ = module["f_and_gradient"](module["parameters"], *arrays)
+    assert float(again) == pytest.approx(loss, rel=1e-12)
+
+
+def test_the_source_reads_like_a_textbook():
+    f, _, _, _ = mlp_by_hand(random.Random(0), 6)
+    compiled = compile(f)
+    compiled(np.ones((2, 3)), np.ones(2))
+    lines = [line.strip() for line in compiled.source.splitlines()]
+    assert "z1 = W1 @ x + b1[:, None]" in lines
+    assert "a1 = tanh(z1)" in lines
+    assert "d_a1 = W2.T @ d_z2" in lines
+    assert "d_z1 = d_a1 * (1 - a1 * a1)" in lines
+    assert "d_W1 = d_z1 @ x.T" in lines
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.integers(1, 5), min_size=2, max_size=4),
+    st.sampled_from(UNARY),
+    st.sampled_from([1, 2, 100]),
+)
+def test_dense_nets_of_any_shape(seed, sizes, op, samples):
+    draw = random.Random(seed)
+    layers = [(values(draw, m, n), values(draw, m)) for n, m in itertools.pairwise(sizes)]
+    domain = DOMAIN.get(op.name, lambda x: x)
+
+    def f(x):
+        for W, b in layers:
+            x = [op(domain(z)) for z in weighted_sums(W, x, b)]
+        return total(x)
+
+    X = np.random.default_rng(seed).uniform(-1, 1, (samples, sizes[0]))
+    assert_same(f, flat(layers), X)
+
+
+# --- parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_changed_parameters_are_seen():
+    w = Value(2.0)
+    f = compile(lambda x: w * x)
+    assert f([1.0, 2.0]).tolist() == [2.0, 4.0]
+    w.data = 3.0
+    assert f([1.0, 2.0]).tolist() == [3.0, 6.0]
+
+
+def test_a_value_that_is_two_parameters_gets_the_sum():
+    w = Value(2.0)
+    first, second = [w, Value(1.0)], [w, Value(-1.0)]
+    assert_same(
+        lambda x: tanh(dot(first, x)) * dot(second, x), [w, first[1], second[1]], np.array([[0.3, 0.4], [0.1, -1.0]])
+    )
+
+
+def test_gradients_accumulate():
+    w = Value(2.0)
+    f = compile(lambda x: w * x)
+    f.backward([1.0, 3.0])
+    f.backward([1.0, 3.0])
+    assert w.grad == 4.0
+
+
+def test_a_penalty_on_the_parameters_counts_once():
+    W = [Value(0.1 * i - 0.2) for i in range(6)]
+    assert_same(
+        lambda x: tanh(dot(W, x)) + 0.01 * sum(w**2 for w in W), W, np.random.default_rng(0).normal(size=(4, 6))
+    )
+
+
+def test_single_precision():
+    f, _parameters, x_shape, _y_shape = mlp_by_hand(random.Random(1), 6)
+    X, y = np.ones((3, *x_shape), np.float32), np.zeros(3, np.float32)
+    compiled = compile(f)
+    assert compiled(X, y).dtype == np.float32
+    np.testing.assert_allclose(compiled(X, y), compiled(X.astype(float), y), rtol=1e-5)
+
+
+def test_several_outputs_keep_their_shape():
+    w = Value(2.0)
+    f = compile(lambda x: [[w * x[0], x[1]], [1.0, w]])
+    assert f([[1.0, 2.0], [3.0, 4.0]]).tolist() == [[[2.0, 2.0], [1.0, 2.0]], [[6.0, 4.0], [1.0, 2.0]]]
+
+
+def test_an_operation_of_ones_own():
+    cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * x**2)
+    w = Value(0.7)
+    assert_same(lambda x: cube(w * x) + cube(x), [w], np.linspace(-1, 2, 5))
+
+
+def test_an_operation_whose_derivative_needs_floats():
+    clip = define_op("clip", lambda x: max(x, 0.1), lambda x, y: 1.0 if x > 0.1 else 0.0)
+    w = Value(0.7)
+    assert_same(lambda x: clip(w * x) * w, [w], np.linspace(-1, 2, 6))
+
+
+def test_half_of_the_gradient_at_a_tie():
+    a, b = Value(1.0), Value(1.0)
+    f = compile(lambda x: maximum(a * x, b * x))
+    f.backward([2.0, 2.0])
+    assert (a.grad, b.grad) == (1.0, 1.0)
+
+
+def test_far_tails_keep_their_digits():
+    w = Value(1.0)
+    assert_same(lambda x: sigmoid(w * x), [w], np.array([-30.0, -700.0]))
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [
+        (lambda x: x if x > 0 else -x, "comparison"),
+        (lambda x: max(x, 0.0 * x), "comparison"),
+        (lambda x: x * math.exp(x), "float"),
+        (lambda x: x and 2.0 * x, "bool"),
+    ],
+)
+def test_a_decision_on_the_data_is_refused_with_its_line(function, what):
+    with pytest.raises(TraceError, match=rf"test_compiler.py, line \d+, .*{what}"):
+        compile(function)([1.0, 2.0])
+
+
+def test_a_decision_that_reads_data_is_found_out():
+    with pytest.raises(TraceError, match="itself it computes"):
+        compile(lambda x: x * 2.0 if x.data > 0 else x * 3.0)([1.0, -1.0])
+
+
+def test_decisions_are_allowed_again_after_a_failure():
+    with pytest.raises(TraceError):
+        compile(lambda x: x if x > 0 else -x)([1.0])
+    assert Value(1.0) > 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([[1.0], [1.0, 2.0]],), ValueError, "ragged"),
+        ((["a", "b"],), TypeError, "numbers"),
+        (([],), ValueError, "empty"),
+        ((1.0,), ValueError, "batch"),
+        (([1.0, 2.0], [1.0]), ValueError, "same number of samples"),
+        ((), TypeError, "at least one"),
+    ],
+)
+def test_unfit_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        compile(lambda *xs: xs[0] * 2.0)(*arguments)
+
+
+def test_a_function_without_a_value():
+    with pytest.raises(TraceError, match="no Value"):
+        compile(lambda x: 1.0)([1.0])
+    with pytest.raises(TraceError, match="must return a Value"):
+        compile(lambda x: None)([1.0])
+
+
+def test_a_result_that_is_not_finite_names_its_node():
+    f = compile(lambda x: log(x) * 2.0)
+    with pytest.raises(FloatingPointError, match=r"log.*sample 1"):
+        f([1.0, 0.0])
+
+
+def test_backward_of_several_outputs():
+    with pytest.raises(TypeError, match="one Value"):
+        compile(lambda x: [x, 2.0 * x]).backward([1.0])
+
+
+def test_no_source_before_the_first_call():
+    with pytest.raises(ValueError, match="call it once"):
+        compile(lambda x: x * 2.0).source  # noqa: B018

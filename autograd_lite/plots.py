@@ -183,7 +183,8 @@ class BoundaryAnimation:
         ImportError
             If matplotlib or Pillow is missing.
         """
-        figure = _new_figure(5.0, 4.2)
+        x1, x2 = _grid(as_samples(self.X), 2)
+        figure = _new_figure(5.0, min(max(3.9 * float((x2.max() - x2.min()) / (x1.max() - x1.min())) + 0.9, 2.5), 7.0))
         try:
             import matplotlib.pyplot as plt
             from matplotlib.animation import FuncAnimation, PillowWriter

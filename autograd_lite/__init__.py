@@ -19,16 +19,30 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import nn as nn
     from autograd_lite import optim as optim
     from autograd_lite import plots as plots
+    from autograd_lite.adjoints import gradients as gradients
+    from autograd_lite.adjoints import jvp as jvp
+    from autograd_lite.checks import GradientError as GradientError
+    from autograd_lite.checks import check_gradients as check_gradients
+    from autograd_lite.checks import numerical_gradient as numerical_gradient
     from autograd_lite.compiler import compile as compile
     from autograd_lite.drawing import draw as draw
     from autograd_lite.drawing import explain as explain
+    from autograd_lite.drawing import play as play
     from autograd_lite.drawing import steps as steps
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
+    from autograd_lite.minimizing import minimize as minimize
     from autograd_lite.serialization import load as load
     from autograd_lite.serialization import save as save
     from autograd_lite.training import fit as fit
     from autograd_lite.training import predict as predict
+    from autograd_lite.transforms import derivative as derivative
+    from autograd_lite.transforms import grad as grad
+    from autograd_lite.transforms import hessian as hessian
+    from autograd_lite.transforms import hvp as hvp
+    from autograd_lite.transforms import jacobian as jacobian
+    from autograd_lite.transforms import value_and_grad as value_and_grad
+    from autograd_lite.transforms import vjp as vjp
     from autograd_lite.value import Value as Value
     from autograd_lite.value import no_grad as no_grad
 
@@ -40,8 +54,12 @@ _ROOMS = {
     "value": "Value no_grad",
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "graph": "Graph",
+    "adjoints": "gradients jvp",
+    "transforms": "derivative grad hessian hvp jacobian value_and_grad vjp",
+    "checks": "GradientError check_gradients numerical_gradient",
+    "minimizing": "minimize",
     "compiler": "compile",
-    "drawing": "draw explain steps",
+    "drawing": "draw explain play steps",
     "training": "fit predict",
     "serialization": "load save",
 }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import autograd_lite
-from autograd_lite import Graph, Value, draw
+from autograd_lite import Value, draw, explain, steps
 from autograd_lite.expression import ExpressionError, evaluate
 
 
@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluation.add_argument("values", nargs="*", metavar="NAME=NUMBER", help="the value of each name")
     evaluation.add_argument("--draw", metavar="FILE", help="save the graph as .svg, .png, .pdf or .dot")
+    evaluation.add_argument("--explain", action="store_true", help="show each step forward and backward")
+    evaluation.add_argument("--epsilon", type=float, metavar="E", help="explain, and also move each leaf by E")
+    evaluation.add_argument("--steps", metavar="FILE", help="save a page that plays both passes, as .html or .gif")
     evaluation.set_defaults(run=_eval)
     return parser
 
@@ -65,11 +68,14 @@ def _parser() -> argparse.ArgumentParser:
 _SHIELD = "\0"  # no argument that a shell passes can hold it
 
 
+_OPTIONS_WITH_A_VALUE = ("--draw", "--epsilon", "--steps")
+
+
 def _shield_expression(arguments: list[str]) -> list[str]:
     """Let an expression begin with a minus sign, which argparse would take for an option's."""
     if arguments[:1] == ["eval"]:
         for i, argument in enumerate(arguments[1:], start=1):
-            if arguments[i - 1] == "--draw" or argument.startswith("--") or argument == "-h":
+            if arguments[i - 1] in _OPTIONS_WITH_A_VALUE or argument.startswith("--") or argument == "-h":
                 continue
             if argument.startswith("-"):
                 arguments[i] = _SHIELD + argument
@@ -87,9 +93,14 @@ def _eval(options: argparse.Namespace) -> None:
     rows = [(name, _short(leaf.data), _short(leaf.grad)) for name, leaf in leaves.items()]
     print(f"value  {_short(result.data)}\n")
     print(_table([("leaf", "value", "gradient"), *rows]))
+    if options.explain or options.epsilon is not None:
+        print(f"\n{explain(result, epsilon=options.epsilon)}")
     if options.draw:
         draw(result, partials=True).save(options.draw)
         print(f"\nsaved  {options.draw}")
+    if options.steps:
+        steps(result).save(options.steps)
+        print(f"\nsaved  {options.steps}")
 
 
 def _leaves(assignments: Sequence[str]) -> dict[str, Value]:
@@ -110,7 +121,11 @@ def _leaves(assignments: Sequence[str]) -> dict[str, Value]:
 def _demo(options: argparse.Namespace) -> None:
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
+    _demo_of_a_graph(folder)
+    _demo_of_training(folder)
 
+
+def _demo_of_a_graph(folder: Path) -> None:
     w, x, b, y = Value(2.0, "w"), Value(-2.0, "x"), Value(8.0, "b"), Value(2.0, "y")
     c = w * x
     a = c + b
@@ -118,25 +133,45 @@ def _demo(options: argparse.Namespace) -> None:
     J = 0.5 * d**2
     c.label, a.label, d.label, J.label = "c", "a", "d", "J"
     J.backward()
-
     print("The lecture's computation graph: c = wx, a = c + b, d = a - y, J = d²/2\n")
-    named = [node for node in Graph(J) if node.label]
-    print("Forward, left to right")
-    print(_table([(f"  {node.label}", _short(node.data)) for node in named]))
-    print("\nBackward, right to left")
-    print(_table([(f"  ∂J/∂{node.label}", _short(node.grad)) for node in reversed(named)]))
+    print(explain(J))
 
     picture = draw(J, partials=True)
-    for ending in ("svg", "png"):
-        picture.save(folder / f"graph.{ending}")
+    picture.save(folder / "graph.svg")
+    picture.save(folder / "graph.png")
+    steps(J).save(folder / "steps.html")
 
     epsilon = 0.001
     before = J.data
     w.data += epsilon
     after = J.forward()
-    print(f"\nBump w by {epsilon}: J goes from {_short(before)} to {_short(after)},")
-    print(f"that is {_short((after - before) / epsilon)} for each unit of w; the gradient says {_short(w.grad)}.")
+    print(f"\nReplayed with w = {_short(w.data)}: J goes from {_short(before)} to {_short(after)}, that is")
+    print(f"{_short((after - before) / epsilon)} for each unit of w; the gradient says {_short(w.grad)}.")
     print(f"\nThe picture: {folder / 'graph.svg'} and {folder / 'graph.png'}")
+    print(f"The same, step by step, in a browser: {folder / 'steps.html'}")
+
+
+def _demo_of_training(folder: Path) -> None:
+    try:
+        import matplotlib
+        import numpy  # noqa: F401
+        import tqdm  # noqa: F401
+    except ImportError:
+        print('\nTo see a net train here too: python -m pip install "autograd-lite[train,viz]"')
+        return
+    matplotlib.use("Agg")
+    from autograd_lite import data, fit, losses, nn, optim, plots
+
+    print("\nA net of 2-8-8-1 neurons learns to tell two moons apart")
+    X, y = data.moons(100, noise=0.1, seed=1)
+    net = nn.MLP(2, [8, 8, 1], activation="tanh", seed=1)
+    optimizer = optim.Adam(net.parameters(), lr=0.03)
+    loss = losses.binary_cross_entropy
+    history = fit(net, X, y, loss=loss, optimizer=optimizer, epochs=60, metrics=["accuracy"], seed=1)
+    print(f"Loss {history.loss[0]:.3g} → {history.loss[-1]:.3g}, accuracy {history.metrics['accuracy'][-1]:.0%}")
+    for name, axes in (("loss", plots.loss_curve(history)), ("boundary", plots.decision_boundary(net, X, y))):
+        axes.figure.savefig(folder / f"{name}.png", dpi=150)  # type: ignore[union-attr]
+        print(f"The {name}: {folder / name}.png")
 
 
 def _short(number: float) -> str:

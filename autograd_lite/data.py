@@ -152,7 +152,7 @@ def train_test_split(X: Any, y: Any, test_size: float = 0.25, seed: int | None =
     >>> len(X_train), len(X_test)
     (3, 1)
     """
-    np = _numpy()
+    np = require_numpy()
     X, y = np.asarray(X), np.asarray(y)
     if len(X) != len(y):
         raise ValueError(f"X and y take the same number of samples, got {len(X)} and {len(y)}")
@@ -183,7 +183,7 @@ def as_samples(X: Any, name: str = "X") -> Array:
 
 def as_targets(y: Any, name: str = "y") -> Array:
     """As `as_samples`, but one number a sample stays one number: shape (samples,) or (samples, outputs)."""
-    np = _numpy()
+    np = require_numpy()
     try:
         array: Array = np.asarray(y, dtype=float)
     except (TypeError, ValueError) as error:
@@ -199,7 +199,14 @@ def as_targets(y: Any, name: str = "y") -> Array:
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _numpy() -> Any:
+def require_numpy() -> Any:
+    """Return NumPy.
+
+    Raises
+    ------
+    ImportError
+        If it is missing, with what to install.
+    """
     try:
         import numpy
     except ImportError as error:
@@ -209,7 +216,7 @@ def _numpy() -> Any:
 
 def _start(n: int, n_classes: int, seed: int | None) -> tuple[Any, Any, Any]:
     """NumPy, a source of randomness, and classes in turn."""
-    np = _numpy()
+    np = require_numpy()
     if n < n_classes:
         raise ValueError(f"a data set with {n_classes} classes takes at least as many points, got n={n}")
     return np, np.random.default_rng(seed), np.arange(n) % n_classes

@@ -136,11 +136,11 @@ class CompiledEngine:
 
     def snapshot(self) -> Any:
         """Return the parameters' data."""
-        return self._parameters.copy(), self._rest.copy()
+        return self._parameters.copy(), self._rest
 
     def restore(self, snapshot: Any) -> None:
         """Set the parameters' data."""
-        self._parameters[:], self._rest = snapshot[0], snapshot[1].copy()
+        self._parameters[:], self._rest = snapshot
 
     def write_back(self) -> None:
         """Bring the net's own Values, and the optimiser, up to date."""

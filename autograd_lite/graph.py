@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from autograd_lite import formula
+from autograd_lite import formula, symbolic
 from autograd_lite.formula import Notation, Text
 from autograd_lite.value import Value
 
@@ -190,3 +190,25 @@ class Graph:
         for edge in parts["edges"]:
             graph.add_edge(edge["parent"], edge["child"], partial=edge["partial"])
         return graph
+
+    def to_sympy(self, max_terms: int = 10_000) -> Any:
+        """The graph as a SymPy expression, on which SymPy's `diff`, `subs` and `simplify` work.
+
+        A leaf is the symbol of its label, or of the variable in `names`; an unlabelled leaf is its number.
+
+        Raises
+        ------
+        ImportError
+            If SymPy is not installed.
+        ValueError
+            If two leaves have the same name, or if there would be more than `max_terms` terms: a shared node is written
+            out at each use.
+
+        Examples
+        --------
+        >>> w, x = Value(2.0, "w"), Value(-2.0, "x")
+        >>> expression = Graph(0.5 * (w * x - 1) ** 2).to_sympy()
+        >>> expression, expression.diff("w"), expression.subs({"w": 3, "x": 1})
+        ((w*x - 1)**2/2, x*(w*x - 1), 2)
+        """
+        return symbolic.to_sympy(self, max_terms)

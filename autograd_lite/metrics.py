@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd_lite.data import require_numpy
+
 
 def accuracy(predictions: Any, targets: Any, threshold: float = 0.0) -> float:
     """The share of the samples that are put in the right class.
@@ -54,7 +56,7 @@ METRICS = {"accuracy": accuracy, "r2": r2}
 
 
 def _arrays(predictions: Any, targets: Any) -> tuple[Any, Any]:
-    import numpy
+    numpy = require_numpy()
 
     predicted, wanted = (numpy.asarray(a, dtype=float) for a in (predictions, targets))
     if len(predicted) != len(wanted):

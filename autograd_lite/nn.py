@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd_lite import ops
-from autograd_lite.functions import dot, mean, sqrt
+from autograd_lite.functions import mean, sqrt
 from autograd_lite.module import Module as Module
-from autograd_lite.value import Value
+from autograd_lite.value import Value, apply_to_sequence
 
 Number = Value | float
 ActivationLike = str | Callable[[Value], Value] | None
@@ -103,7 +103,7 @@ class Neuron(Module):
         inputs = x if type(x) is list else _vector(x)
         if len(inputs) != len(self.w):
             raise _size_error(self, len(self.w), len(inputs))
-        z: Value = dot(self.w, inputs, self.b)
+        z: Value = apply_to_sequence(ops.DOT, (*self.w, *inputs, self.b))  # dot(self.w, inputs, self.b), with less ado
         return z if self._function is None else self._function(z)
 
     def _headline(self) -> str:

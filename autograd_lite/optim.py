@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, TypedDict, Unpack
 
 from autograd_lite import ops
+from autograd_lite.data import require_numpy
 from autograd_lite.schedules import Schedule as Schedule
 from autograd_lite.schedules import constant as constant
 from autograd_lite.schedules import cosine as cosine
@@ -122,7 +123,7 @@ class Optimizer:
         numpy.ndarray
             The new parameters.
         """
-        import numpy
+        numpy = require_numpy()
 
         if self.clip_norm is not None or self.clip_value is not None:
             gradients = numpy.asarray(self._clipped(gradients.tolist()))

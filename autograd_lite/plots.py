@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autograd_lite.data import as_samples, as_targets
 from autograd_lite.functions import mean
 from autograd_lite.module import Module
-from autograd_lite.nn import Layer
+from autograd_lite.nn import Activation, Layer, Neuron
 from autograd_lite.training import History, predict
 from autograd_lite.value import Value
 
@@ -89,13 +89,14 @@ def decision_boundary(net: Any, X: Any, y: Any, ax: Axes | None = None, *, resol
     if samples.shape[1] != 2:
         raise ValueError(f"a decision boundary is drawn over two features, and X has {samples.shape[1]}")
     _fill_boundary(ax, net, *_grid(samples, resolution))
+    size = 22 if len(samples) > 20 else 80
     for c, value in enumerate(sorted(set(targets.ravel().tolist()))):
         members = samples[targets.ravel() == value]
         colour = CLASSES[c % len(CLASSES)]
         ax.scatter(
             members[:, 0],
             members[:, 1],
-            s=22,
+            s=size,
             color=colour,
             edgecolor="white",
             linewidth=0.6,
@@ -104,7 +105,7 @@ def decision_boundary(net: Any, X: Any, y: Any, ax: Axes | None = None, *, resol
         )
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     ax.set_aspect("equal")
-    ax.legend(title="class", frameon=True, framealpha=0.9, loc="best")
+    ax.legend(title="class", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.02), borderaxespad=0.2)
     return ax
 
 
@@ -122,7 +123,7 @@ def _fill_boundary(ax: Axes, net: Any, x1: Any, x2: Any) -> None:
 
     outputs = predict(net, np.stack([x1.ravel(), x2.ravel()], axis=1))
     if outputs.ndim == 1:
-        is_probability = isinstance(net, Module) and _layers(net)[-1].activation == "sigmoid"
+        is_probability = _output_activation(net) == "sigmoid"
         # 2 P - 1, from -1 to 1; 2 sigmoid(logit) - 1 is a tanh.
         shade = (2.0 * outputs - 1.0 if is_probability else np.tanh(0.5 * outputs)).reshape(x1.shape)
         colours = LinearSegmentedColormap.from_list("classes", [BLUE, "white", ORANGE])
@@ -278,7 +279,7 @@ def network(net: Module, ax: Axes | None = None, *, max_neurons: int = 16) -> Ax
         ax.scatter(
             [x for x, _ in column],
             [y for _, y in column],
-            s=170,
+            s=170 if len(column) <= 10 else 90,
             color="white",
             edgecolor="#222222",
             linewidth=1.2,
@@ -374,7 +375,7 @@ def tangent(
     --------
     >>> ax = tangent(lambda w: w**2, at=3.0, epsilon=0.5)
     >>> ax.get_legend_handles_labels()[1]
-    ['f', 'tangent, slope 6', 'ε = 0.5: f rises by 3.25, the tangent by 3']
+    ['f', 'tangent, slope 6', 'ε = 0.5: f changes by 3.25, the tangent by 3']
     """
     import numpy as np
 
@@ -388,7 +389,7 @@ def tangent(
     ax.plot([at], [y.data], "o", color="#222222", zorder=3)
     if epsilon is not None:
         bumped = float(function(Value(at + epsilon)))
-        rise = f"f rises by {bumped - y.data:.5g}, the tangent by {x.grad * epsilon:.5g}"
+        rise = f"f changes by {bumped - y.data:.5g}, the tangent by {x.grad * epsilon:.5g}"
         ax.plot(
             [at, at + epsilon, at + epsilon],
             [y.data, y.data, bumped],
@@ -428,6 +429,12 @@ def _layers(net: Module) -> list[Layer]:
     if not layers:
         raise ValueError(f"this picture shows the layers of a net, and {net!r} has none")
     return layers
+
+
+def _output_activation(net: Any) -> Any:
+    modules = [module for _, module in net.named_modules()] if isinstance(net, Module) else []
+    activations = [module.activation for module in modules if isinstance(module, (Layer, Neuron, Activation))]
+    return activations[-1] if activations else None
 
 
 def _heights(size: int, limit: int) -> list[float]:

@@ -79,7 +79,7 @@ def load(path: str | os.PathLike[str]) -> Module:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ValueError("it does not say that it is one")
+            raise ValueError("it does not say that it is a network of autograd-lite")
         version = content.get("version")
         if not isinstance(version, int) or version > VERSION:
             raise ValueError(
@@ -94,7 +94,7 @@ def load(path: str | os.PathLike[str]) -> Module:
         net: Module = _build(structure)
         net.load_state_dict({name: _parsed(name, data) for name, data in parameters.items()})
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{os.fspath(path)!r} is no network saved by autograd-lite: {error}") from error
+        raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from error
     return net
 
 

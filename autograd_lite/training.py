@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autograd_lite import losses
-from autograd_lite.data import as_samples, as_targets
+from autograd_lite.data import as_samples, as_targets, require_numpy
 from autograd_lite.functions import mean
 from autograd_lite.losses import Loss
 from autograd_lite.metrics import METRICS, accuracy
@@ -184,7 +184,7 @@ def predict(net: Net, X: Any) -> Array:
     >>> predict(nn.MLP(2, [3, 1], seed=0), [[0.0, 0.0], [1.0, 1.0]]).shape
     (2,)
     """
-    import numpy
+    numpy = require_numpy()
 
     samples = as_samples(X)
     with in_use(net):
@@ -194,7 +194,9 @@ def predict(net: Net, X: Any) -> Array:
                 return compiled
         with no_grad():
             outputs = [net(x) for x in samples.tolist()]
-    return numpy.array([list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs])
+    rows = [list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs]
+    predictions: Array = numpy.array(rows)
+    return predictions
 
 
 def fit(
@@ -318,7 +320,8 @@ class _Run:
             for epoch in range(1, epochs + 1):
                 history.loss.append(self._epoch(epoch, history))
                 self._judge(history)
-                bar.set_postfix_str(_postfix(history), refresh=False)
+                if progress:
+                    bar.set_postfix_str(_postfix(history), refresh=False)
                 bar.update()
                 if self._is_over(history):
                     break
@@ -370,7 +373,9 @@ class _Run:
             self.best = self.engine.snapshot()
 
     def _loss_of(self, predictions: Array, y: Array) -> float:
-        return math.fsum(float(self.eager.loss(p, t)) for p, t in zip(predictions.tolist(), y.tolist())) / len(y)
+        with no_grad():  # a loss may use what only Values have
+            rows = [[Value(p) for p in row] if isinstance(row, list) else Value(row) for row in predictions.tolist()]
+            return math.fsum(float(self.eager.loss(p, t)) for p, t in zip(rows, y.tolist())) / len(y)
 
     def _is_over(self, history: History) -> bool:
         if self.callbacks:
@@ -465,14 +470,17 @@ def _check(
 
 def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], list[Any]]:
     """A function that divides the samples' numbers anew at each call: for one epoch."""
-    import numpy
+    numpy = require_numpy()
 
     size = min(batch_size or n, n)
     rng = numpy.random.default_rng(seed)
+    whole = [numpy.arange(n)]
 
     def batches() -> list[Any]:
         # All samples in one batch need no shuffling: only the rounding of the sum would change.
-        order = rng.permutation(n) if size < n else numpy.arange(n)
+        if size == n:
+            return whole
+        order = rng.permutation(n)
         return [order[i : i + size] for i in range(0, n, size)]
 
     return batches
@@ -514,7 +522,9 @@ def _progress_bar(epochs: int, progress: bool) -> Any:
     if not progress:
         return _NoBar()
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without widgets the bar is text, and that is well
+            from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError(
             'the progress bar needs tqdm: pip install "autograd-lite[train]", or progress=False'

@@ -16,11 +16,14 @@ import threading
 from collections.abc import Callable, Iterator
 from numbers import Complex, Number, Real
 from types import TracebackType
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from autograd_lite import ops
 from autograd_lite._native import i64, mypyc_attr
 from autograd_lite.ops import ADD, DIV, DOT, MUL, NEG, POW, SUB, Op, ieee_power
+
+if TYPE_CHECKING:
+    from autograd_lite.drawing import Picture
 
 
 @final
@@ -522,7 +525,7 @@ class Value:
             order.pop()
             return order
 
-    def draw(self, **options: Any) -> Any:
+    def draw(self, **options: Any) -> Picture:
         """Draw the graph of this node: `autograd_lite.draw(self, **options)`, a `Picture`."""
         from autograd_lite.drawing import draw
 
@@ -677,13 +680,13 @@ class Value:
             return getattr(self, "a" + name[3:])
         raise AttributeError(f"a Value has no attribute {name!r}")
 
-    def _record(self, op: Op, operands: tuple[object, ...]) -> Any:
+    def _record(self, op: Op, operands: tuple[object, ...]) -> Value:
         """Apply any row to any operands; `Op.__call__` comes here when one of them is a Value."""
         if op.arity == 1:
             return _apply(op, self, 0.0, None, 0.0)
         if op.arity == 2:
             return _apply_binary(op, operands[0], operands[1])
-        return apply_to_sequence(op, operands)
+        return record_sequence(op, operands)
 
 
 def _as_float(number: object, what: str, node: Value | None = None) -> float:
@@ -783,13 +786,14 @@ def _apply_binary(op: Op, left: object, right: object) -> Value:
 
 def apply_to_sequence(op: Op, operands: tuple[object, ...]) -> Any:
     """Apply a row that takes a sequence, or more than two operands: a node if one of them is a Value."""
-    is_recorded = False
     for operand in operands:
         if isinstance(operand, Value):
-            is_recorded = True
-            break
-    if not is_recorded:
-        return op(*operands)
+            return record_sequence(op, operands)
+    return op(*operands)
+
+
+def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
+    """Make the node of a row that takes a sequence, or more than two operands."""
     for operand in operands:
         if type(operand) is not float and not isinstance(operand, Value):
             operands = tuple([x if isinstance(x, Value) else _as_float(x, op.name) for x in operands])

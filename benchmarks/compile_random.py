@@ -58,7 +58,9 @@ def main(operations=2000, samples=1000):
             start = time.perf_counter()
             go()
             times.append(time.perf_counter() - start)
-        print(f"{what}: {1e9 * statistics.median(times) / live / samples:.2f} ns an operation and sample ({live} operations)")
+        print(
+            f"{what}: {1e9 * statistics.median(times) / live / samples:.2f} ns an operation and sample ({live} operations)"
+        )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,13 @@ def main() -> int:
     for path in notebooks:
         start = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
-        NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": FOLDER}}).execute()
+        NotebookClient(
+            notebook,
+            timeout=600,
+            kernel_name="python3",
+            coalesce_streams=True,
+            resources={"metadata": {"path": FOLDER}},
+        ).execute()
         if options.save:
             nbformat.write(notebook, path)
         print(f"{path.name}: {time.perf_counter() - start:.1f} s")

@@ -48,6 +48,27 @@ def test_eval_draws(capsys, tmp_path):
     assert "g.svg" in out
 
 
+def test_eval_explains(capsys):
+    code, out, _ = run(capsys, "eval", "--explain", "w*x", "w=2", "x=-2")
+    assert code == 0
+    text = " ".join(out.split())
+    assert "v1 = w * x = 2 × −2 = −4" in text
+    assert "∂v1/∂w = ∂v1/∂v1 · ∂v1/∂w = 1 × −2 = −2" in text
+
+
+def test_eval_bumps_each_name_by_epsilon(capsys):
+    code, out, _ = run(capsys, "eval", "--epsilon", "-0.5", "-w*x", "w=2", "x=3")
+    assert code == 0
+    assert "w: 2 → 1.5, v2: −6 → −4.5, Δv2/ε = −3 ≈ −3" in " ".join(out.split())
+
+
+def test_eval_saves_the_steps(capsys, tmp_path):
+    code, out, _ = run(capsys, "eval", "tanh(w)", "w=1", "--steps", str(tmp_path / "page.html"))
+    assert code == 0
+    assert "tanh(w)" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "page.html" in out
+
+
 @pytest.mark.parametrize(
     ("expression", "column", "message"),
     [
@@ -116,18 +137,34 @@ def test_any_text_is_a_number_or_a_known_error(text):
     assert isinstance(result, (Value, float))
 
 
+def test_eval_explains_with_a_bump(capsys):
+    code, out, _ = run(capsys, "eval", "--epsilon", "0.001", "-w**2", "w=3", "--explain")
+    assert code == 0
+    assert "∂v1/∂w" in out
+    assert "−6.001" in out
+
+
+def test_eval_saves_a_page_that_plays_the_steps(capsys, tmp_path):
+    assert run(capsys, "eval", "w*w", "w=1", "--steps", str(tmp_path / "page.html"))[0] == 0
+    assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_the_file_that_cannot_be_written_is_exit_code_1(capsys, tmp_path):
     code, _, err = run(capsys, "eval", "w", "w=1", "--draw", str(tmp_path / "no" / "g.svg"))
     assert (code, err.count("\n")) == (1, 1)
 
 
-def test_demo_shows_the_lecture_and_saves_its_pictures(capsys, tmp_path):
-    code, out, _ = run(capsys, "demo", "--out", str(tmp_path / "out"))
+def test_demo_shows_the_lecture_saves_its_pictures_and_trains(capsys, tmp_path):
+    folder = tmp_path / "out"
+    code, out, _ = run(capsys, "demo", "--out", str(folder))
     assert code == 0
     assert "∂J/∂w" in out
     assert "1.996002" in out
-    assert (tmp_path / "out" / "graph.svg").read_text(encoding="utf-8").endswith("</svg>\n")
-    assert (tmp_path / "out" / "graph.png").read_bytes().startswith(b"\x89PNG")
+    assert "accuracy 100%" in out
+    assert (folder / "graph.svg").read_text(encoding="utf-8").endswith("</svg>\n")
+    assert "<html" in (folder / "steps.html").read_text(encoding="utf-8")
+    for name in ("graph", "loss", "boundary"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_python_m_is_the_same_command(tmp_path):

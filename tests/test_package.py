@@ -67,12 +67,21 @@ def test_every_public_name_is_there(name):
     assert name in dir(autograd_lite)
 
 
+def test_type_checkers_see_every_public_name():
+    tree = ast.parse(source_of("autograd_lite").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    from autograd_lite import functions
+
+    assert set(autograd_lite.__all__) - {"COMPILED"} <= seen | set(vars(functions))
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="tensor"):
         _ = autograd_lite.tensor
 
 
-FLOORS = {"_native": 0, "ops": 1, "value": 2, "functions": 3, "formula": 3, "graph": 3}
+FLOORS = {"_native": 0, "ops": 1, "value": 2, "functions": 3, "formula": 3, "symbolic": 3, "graph": 3}
 
 
 @pytest.mark.parametrize("name", MODULES)

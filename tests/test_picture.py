@@ -143,7 +143,7 @@ def test_title_is_the_formula_where_it_is_short():
     assert draw(lecture()).title == "J = 0.5 * (w * x + b - y)**2"
     x = Value(1.0, "x")
     long = total([x] * 50)
-    assert draw(long).title == "graph: 2 nodes, 1 leaves"
+    assert draw(long).title == "graph: 2 nodes"
 
 
 @pytest.mark.parametrize(("show", "words"), [(["data"], 1), (["grad"], 1), ([], 0), (("grad", "data"), 2)])
@@ -230,7 +230,7 @@ def roles(*labels):
 
 
 @pytest.mark.parametrize(
-    "label", ["w", "w1", "W", "w_out", "w[0][1]", "weight", "θ", "theta_2", "layers[0].neurons[2].w[1]"]
+    "label", ["w", "w1", "W", "w_out", "w[0][1]", "weight", "θ", "gain[0]", "theta_2", "layers[0].neurons[2].w[1]"]
 )
 def test_leaf_is_a_parameter_by_its_name(label):
     assert roles(label) == ["parameter"]
@@ -244,7 +244,7 @@ def test_other_leaves_are_inputs(label):
 def test_b_is_a_bias_only_beside_weights():
     assert roles("a", "b", "c") == ["input", "input", "input"]
     assert roles("w", "b", "x") == ["parameter", "parameter", "input"]
-    assert roles("layers[0].b", "x") == ["parameter", "input"]
+    assert roles("n.w[0]", "n.b", "b") == ["parameter", "parameter", "input"]
 
 
 def test_boxes_have_the_class_of_their_role(renderer):
@@ -356,6 +356,13 @@ def test_picture_shows_itself_inline_and_scales():
     assert bundle["image/svg+xml"] == bundle["text/html"]
 
 
+def test_png_has_two_pixels_to_a_point(renderer):
+    picture = draw(lecture())
+    width = int.from_bytes(picture.png()[16:20])
+    points = float(re.search(r'width="([\d.]+)"', picture.svg())[1])
+    assert width == pytest.approx(2 * points, rel=0.02)
+
+
 def test_svg_refers_to_nothing_outside_itself(renderer):
     svg = draw(lecture()).svg()
     assert set(re.findall(r"https?://[^\"' )]+", svg)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
@@ -431,6 +438,13 @@ def test_digraph_and_source_are_the_same_graph():
     assert repr(picture) == "<Picture of J = 0.5 * (w * x + b - y)**2>"
 
 
+def test_digraph_can_be_changed(embedded):
+    picture = draw(lecture())
+    assert picture.svg() is picture.svg()
+    picture.digraph.node("mine", label="my own box")
+    assert "my own box" in picture.svg()
+
+
 def test_value_draws_itself():
     J = lecture()
     assert J.draw(direction="TB").source == draw(J, direction="TB").source
@@ -455,10 +469,12 @@ def test_unknown_option_names_itself(option):
 
 def test_large_graph_is_refused_with_its_size_and_the_ways_out():
     x = Value(1.0, "x")
-    for _ in range(100_000):
+    for _ in range(10_000):
         x = x.tanh()
-    with pytest.raises(ValueError, match=r"100001 nodes.*max_nodes=500.*detail=.*raise max_nodes"):
-        draw(x)
+    with pytest.raises(ValueError, match=r"10001 nodes.*max_nodes=500.*any inner node.*detail=.*raise max_nodes"):
+        draw(x, detail="scalar")
+    with pytest.raises(ValueError, match=r"10001 nodes.*max_nodes=500.*any inner node can be the root\), or raise"):
+        draw(x)  # which has looked for neurons, and found none
 
 
 def test_max_nodes_is_the_largest_that_is_drawn():

@@ -6,8 +6,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from PIL import Image
 
 from autograd_lite import Value, dot, log, sigmoid, steps
+from autograd_lite.drawing.animation import _as_wide_as, _source_after
+from autograd_lite.drawing.palette import DATA, GRAD
 from autograd_lite.drawing.player import Player
 
 HOSTILE = ["<script>alert(1)</script>", '"]}', "</script><b>", "%%svg%%", "\u2028&amp;", "]]>-->", "${1}`\\"]
@@ -189,6 +192,35 @@ def test_save_writes_the_page(tmp_path):
     player.save(tmp_path / "steps.html")
     assert (tmp_path / "steps.html").read_text("utf-8") == player.html()
     assert [file.name for file in tmp_path.iterdir()] == ["steps.html"]
+
+
+def test_save_writes_an_animation_with_a_frame_for_each_step(tmp_path):
+    player = steps(neuron())
+    player.save(tmp_path / "steps.gif")
+    with Image.open(tmp_path / "steps.gif") as animation:
+        assert animation.n_frames == len(player.steps)
+        assert animation.info["loop"] == 0
+        for k in range(animation.n_frames):
+            animation.seek(k)
+            assert animation.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_a_frame_shows_what_is_known_by_then_and_nothing_moves():
+    player = steps(neuron())
+    frames = [_source_after(player.picture.source, player.steps, k) for k in range(len(player.steps))]
+    hidden = [frame.count(f'COLOR="{DATA.light}"') for frame in frames]
+    assert hidden == [3, 4, 5, 6, 6, 6, 6, 6, 6]
+    assert [frame.count(f'COLOR="{GRAD.light}"') for frame in frames] == [0, 0, 0, 0, 1, 2, 4, 6, 6]
+    shape = [re.sub(r'"#\w{6}"|fontcolor=|penwidth=[\d.]+| ', "", frame) for frame in frames]
+    assert len(set(shape)) == 1
+
+
+def test_a_sum_that_is_not_complete_yet_takes_the_place_of_the_final_one():
+    assert [_as_wide_as("0.04137", text) for text in ("-0.019049", "2", "1.2346e-12")] == [
+        "-0.0190",
+        "2      ",
+        "~~~~~~~",
+    ]
 
 
 def test_save_refuses_another_ending(tmp_path):

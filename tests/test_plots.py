@@ -65,9 +65,17 @@ def test_loss_curve_compares_several(ax):
     assert labels(ax) == ["SGD", "Adam", "Adam validation"]
 
 
-@pytest.mark.parametrize("activation", [None, "sigmoid"])
-def test_the_boundary_lies_at_logit_zero_or_probability_one_half(activation, ax):
-    net = nn.MLP(2, [1], output_activation=activation, seed=0)
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.MLP(2, [1], seed=0),
+        nn.MLP(2, [1], output_activation="sigmoid", seed=0),
+        nn.Neuron(2, None, seed=0),
+        nn.Sequential(nn.Layer(2, 1, None, seed=0), "sigmoid"),
+    ],
+    ids=repr,
+)
+def test_the_boundary_lies_at_logit_zero_or_probability_one_half(net, ax):
     net.load_state_dict(dict(zip(net.state_dict(), [1.0, 0.0, -0.5])))
     plots.decision_boundary(net, *MOONS, ax, resolution=20)
     (contour,) = [c for c in ax.collections if type(c).__name__ == "QuadContourSet"]
@@ -107,7 +115,7 @@ def test_gradient_flow_shows_vanishing_gradients_and_changes_none(ax):
 
 def test_tangent_tells_the_slope_and_the_bump(ax):
     plots.tangent(lambda w: w**2, 3.0, 0.5, ax)
-    assert labels(ax) == ["f", "tangent, slope 6", "ε = 0.5: f rises by 3.25, the tangent by 3"]
+    assert labels(ax) == ["f", "tangent, slope 6", "ε = 0.5: f changes by 3.25, the tangent by 3"]
 
 
 def test_the_animation_has_a_frame_for_each_picture_taken(tmp_path):

@@ -124,8 +124,8 @@ def broken(change):
             ),
             "no activation is called",
         ),
-        (broken(lambda c: c.update(structure=None)), "no network saved"),
-        ("[" * 100_000, "no network saved"),
+        (broken(lambda c: c.update(structure=None)), "cannot load"),
+        ("[" * 100_000, "cannot load"),
     ],
 )
 def test_a_broken_foreign_or_newer_file_is_refused(text, message, tmp_path):

@@ -2,12 +2,14 @@
 
 import math
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pandas
 import pytest
 
-from autograd_lite import Value, data, exp, fit, losses, metrics, nn, optim, predict, sqrt
+from autograd_lite import Value, data, exp, fit, losses, metrics, nn, optim, plots, predict, sqrt
 from autograd_lite.training import DivergedError, History
 
 
@@ -145,6 +147,14 @@ def test_accuracy_decides_where_the_loss_does(loss, targets):
     net = line(slope=1.0, shift=middle)
     history = train(net, [-2.0, -0.1, 0.1, 2.0], targets, loss=loss, lr=0.0, epochs=1, metrics=["accuracy"])
     assert history.metrics["accuracy"] == [1.0]
+
+
+def test_a_loss_of_ones_own_may_use_the_methods_of_values_in_validation_too():
+    net = line()
+    history = train(
+        net, X_LINE, Y_LINE, loss=lambda p, y: (p - y).relu(), epochs=1, lr=0.0, validation=([[1.0]], [-2.0])
+    )
+    assert history.validation_loss == [2.0]
 
 
 def test_patience_stops_and_goes_back_to_the_best_weights():
@@ -467,3 +477,28 @@ def test_fit_leaves_the_global_random_states_alone():
     states = random.getstate(), np.random.get_state()[1].tolist()
     train(line(), X_LINE, Y_LINE, epochs=2, batch_size=2, seed=None)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == states
+
+
+@pytest.mark.parametrize(
+    ("missing", "action", "extra"),
+    [
+        ("tqdm.auto", lambda: train(line(), X_LINE, Y_LINE, progress=True), r"needs tqdm: .*\[train\]"),
+        ("numpy", lambda: train(line(), X_LINE, Y_LINE), r"needs NumPy: .*\[train\]"),
+        ("numpy", lambda: data.moons(), r"needs NumPy: .*\[train\]"),
+        ("matplotlib.pyplot", lambda: plots.loss_curve(History([1.0])), r"need matplotlib: .*\[viz\]"),
+    ],
+)
+def test_a_missing_extra_is_named(missing, action, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=extra):
+        action()
+
+
+def test_nets_losses_and_optimizers_need_no_numpy():
+    code = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from autograd_lite import losses, nn, optim\n"
+        "net = nn.MLP(2, [3, 1], seed=0); optimizer = optim.Adam(net.parameters())\n"
+        "losses.mse(net([1.0, 2.0]), 1.0).backward(); optimizer.step()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _SWATCH: Final = 17  # points
 _COMPACT: Final = 134  # points: the width of a compact box, so that they stand in line
 _LARGE: Final = 100  # boxes
+_LAYOUTS: Final = {
+    "graph": "ranksep=0.42 nodesep=0.16",
+    "net": "ranksep=0.75 nodesep=0.16",
+    "dense net": "ranksep=1.7 nodesep=0.07 splines=line",
+}
 _PORTS: Final = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}  # where wires leave and enter
 _ROW_COLOURS: Final = {"data": palette.DATA, "grad": palette.GRAD}
 
@@ -60,7 +65,7 @@ class Scene:
     wires: list[Wire]
     notes: list[str] = field(default_factory=list)  # a line each, under the legend
     heat: str | None = None  # "data" or "grad": what the fills show, in place of the roles
-    dense: bool = False  # straight wires, and room for many of them
+    layout: str = "graph"  # or "net": wires leave and enter a box at one point; "dense net": many straight ones
 
     def tooltips(self) -> dict[str, str]:
         """The tooltip of each box and wire that has one, by its id."""
@@ -77,7 +82,7 @@ def to_digraph(scene: Scene, direction: str) -> graphviz.Digraph:
     # attribute quoted.
     digraph.body += [
         f'\trankdir={direction} ordering=in pad=0.14 bgcolor="{palette.PAPER.light}"\n',
-        f"\t{'ranksep=1.7 nodesep=0.07 splines=line' if scene.dense else 'ranksep=0.42 nodesep=0.16'}\n",
+        f"\t{_LAYOUTS[scene.layout]}\n",
         f"\tlabelloc=t labeljust=l {_font(TEXT_FONT, 12, palette.INK)}\n",
         f"\tlabel=<{_header(scene)}>\n",
         f'\tnode [shape=box margin="0.1,0.06" height=0.3 width=0.3 {_font(TEXT_FONT, 12, palette.INK)}]\n',
@@ -85,7 +90,7 @@ def to_digraph(scene: Scene, direction: str) -> graphviz.Digraph:
     ]
     if len(scene.boxes) > _LARGE:  # a good layout in good time, in place of the best one
         digraph.body.append("\tnslimit=1 mclimit=0.3\n")
-    if scene.dense:
+    if scene.layout != "graph":
         tail, head = _PORTS[direction]
         digraph.body.append(f"\tedge [tailport={tail} headport={head}]\n")
     digraph.body += [_box(box, scene.heat) for box in scene.boxes]
@@ -162,8 +167,11 @@ def _wire(wire: Wire, shown: str) -> str:
         heat = palette.HEATS[shown]
         colour, thickness = heat.wire(wire.weight), 0.5 + 2.5 * heat.strength(wire.weight) ** 2
         style = " style=dashed" if wire.weight < 0.0 else " style=dotted" if wire.weight == 0.0 else ""
-        font = f' fontcolor="{_ROW_COLOURS[shown].light}"'
-        style += " arrowhead=none" if not wire.label else ""
+        if wire.label:
+            font = f' fontcolor="{_ROW_COLOURS[shown].light}"'
+            thickness = max(thickness, 1.0)
+        else:  # there are many
+            style += " arrowhead=none"
     label = f' label="{wire.label}"{font}' if wire.label else ""
     return (
         f'\t{wire.tail} -> {wire.head} [id={wire.id} color="{colour.light}" penwidth={thickness:.2g}{style}{label}]\n'

@@ -19,7 +19,7 @@ _MOST_OPERATIONS: Final = 60
 _MOST_NEURONS: Final = 20
 _MOST_EQUALS: Final = 16  # of a larger group, the first few are shown, and how many more there are
 _FIRST_FEW: Final = 8
-_MOST_LABELS: Final = 24  # weights with their number on the wire
+_MOST_LABELS: Final = 12  # wires with their number
 _MOST_KINDS: Final = 4  # of operations, named in a box
 _MOST_TALL: Final = 8  # neurons of a layer that have room for captions
 
@@ -58,7 +58,7 @@ class _Folding:
         self.detail = detail
         self.neurons = neurons
         self.layers = find_layers(view, neurons)
-        self.samples = max(len(neuron.uses) for neuron in neurons)
+        self.most_uses = max(len(neuron.uses) for neuron in neurons)  # samples, or steps of a recurrent net
         self.compact = detail == "neuron" and max(len(layer) for layer in self.layers) > _MOST_TALL
         self.place: dict[Value, Place] = {}
         self.groups: dict[Place, _Group] = defaultdict(_Group)
@@ -84,13 +84,14 @@ class _Folding:
         if self.detail == "neuron":
             what = "gradients of the weights" if self._wires_show_gradients() else "weights"
             scene.notes.append(f"wires: {what}; wider is larger, dashed is negative, dotted is zero")
-            scene.dense = self.compact
+            scene.layout = "net" if any(wire.label for wire in scene.wires) else "dense net"
         return scene
 
     def _caption(self) -> str:
-        counts = [f"{len(self.neurons)} neurons", f"{len(_parameters(self.neurons))} parameters"]
-        if self.samples > 1:
-            counts.append(f"{self.samples} samples")
+        counts = [_count(len(self.neurons), "neuron"), _count(len(_parameters(self.neurons)), "parameter")]
+        if self.most_uses > 1:
+            each = all(len(neuron.uses) == self.most_uses for neuron in self.neurons)
+            counts.append(f"{'each used' if each else 'used up to'} {self.most_uses} times")
         return f'folded to {self.detail}s: {", ".join(counts)}; detail="scalar" shows every operation'
 
     # --- places
@@ -149,7 +150,7 @@ class _Folding:
             depth[node] = max((depth[parent] for parent in node.parents), default=0) + (node in results)
             if node.op is not None and node not in self.place:
                 alike[depth[node]].append(node)
-        most = _MOST_TALL if self.detail == "neuron" and self.samples == 1 else 2
+        most = _MOST_TALL if self.detail == "neuron" and self.most_uses == 1 else 2
         for d, nodes in alike.items():
             for node in nodes:
                 self._put(node, ("operations", d) if len(nodes) > most else ("node", node))
@@ -184,7 +185,7 @@ class _Folding:
 
     def _wires(self, ids: dict[Place, str]) -> list[Wire]:
         view = self.view
-        labelled = len(self.flows) <= _MOST_LABELS
+        labelled = not self.compact and sum(len(weights) == 1 for weights in self.flows.values()) <= _MOST_LABELS
         wires = []
         for i, ((tail, head), weights) in enumerate(self.flows.items()):
             wire = Wire(f"f{i}", ids[tail], ids[head])
@@ -210,7 +211,7 @@ class _Folding:
         if kind == "inputs":
             return self._inputs_box(id, group)
         if kind == "leaves":
-            return Box(id, place[1], f"{len(group.nodes)} {place[1]}{'s' * (len(group.nodes) > 1)}")
+            return Box(id, place[1], _count(len(group.nodes), place[1]))
         if kind == "operations":
             kinds = Counter(operation(node) for node in group.nodes)
             shown = [f"{name} ({n})" if n > 1 else name for name, n in kinds.most_common(_MOST_KINDS)]
@@ -224,6 +225,8 @@ class _Folding:
         if root in group.nodes:
             box.role = "output"
             box.name = box.name or clean(self.view.graph.name(root))
+            if box.heat is None:
+                box.heat = self.view.heat(root.data, root.grad)
             if not any(caption in self.view.show for caption, _ in box.rows):
                 box.rows = self.view.rows(root.data, root.grad) + box.rows
         return box
@@ -231,16 +234,16 @@ class _Folding:
     def _inputs_box(self, id: str, group: _Group) -> Box:
         positions = group.positions
         if self.detail == "layer":
-            box = Box(id, "input", f"{len(positions)} inputs" if len(positions) > 1 else "input")
+            box = Box(id, "input", _count(len(positions), "input"))
         elif len(positions) > 1:
             box = Box(id, "input", f"… {len(positions)} more")
         else:
             ((i, source),) = positions.items()
             box = Box(id, "input", "", f"x[{i}]")
-            if isinstance(source, float) and self.samples == 1 and "data" in self.view.show:
+            if isinstance(source, float) and self.most_uses == 1 and "data" in self.view.show:
                 box.rows.append(("data", number(source)))
-        if self.samples > 1 and not self.compact:
-            box.rows.append(("samples", str(self.samples)))
+        if self.most_uses > 1 and not self.compact:
+            box.rows.append(("uses", str(self.most_uses)))
         box.compact = self.compact
         return box
 
@@ -272,7 +275,7 @@ class _Folding:
         box = Box(id, "layer", f"{len(first.uses[0].inputs)} → {len(neurons)}  {first.activation}".strip(), name)
         box.rows.append(("parameters", str(len(_parameters(neurons)))))
         if len(first.uses) > 1:
-            box.rows.append(("samples", str(len(first.uses))))
+            box.rows.append(("uses", str(len(first.uses))))
         box.heat = self._heat(neurons)
         self._add_heat_row(box)
         return box
@@ -285,6 +288,10 @@ class _Folding:
     def _add_heat_row(self, box: Box) -> None:
         if box.heat is not None:
             box.rows.append((f"{self.view.color_by} rms", number(box.heat)))
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _parameters(neurons: Sequence[Neuron]) -> list[Value]:

@@ -63,14 +63,17 @@ def find_neurons(view: View) -> list[Neuron]:
         for parent in node.parents:
             uses_of[parent] += 1
             user[parent] = node
+    sums = _sums_of_products(view, uses_of)
     found: dict[tuple[Any, ...], Neuron] = {}
     hidden: set[Value] = set()
     # Right to left, so that a sum is met before the sums inside it.
     for node in reversed(view.graph.nodes):
-        if node in hidden or node.op not in (ops.DOT, ops.ADD, ops.TOTAL):
-            continue
-        use = _dot_use(view, node) if node.op is ops.DOT else _sum_use(view, node, uses_of)
-        if use is None:
+        use = None
+        if node.op is ops.DOT:
+            use = _dot_use(view, node)
+        elif node in sums and node.op is not ops.MUL and node not in hidden:
+            use = _sum_use(view, node)
+        if use is None or not use.weights:
             continue
         after = user.get(node)
         if after is not None and uses_of[node] == 1 and _is_activation(after):
@@ -93,49 +96,72 @@ def _dot_use(view: View, node: Value) -> Use | None:
     *factors, bias = node.operands
     n = len(factors) // 2
     sides = _weights_and_inputs(view, factors[:n], factors[n:])
-    if sides is None and all(isinstance(x, Value) and x.op is None for x in factors) and not view.parameters:
+    if sides is None and all(_is_leaf(x) for x in factors) and view.parameters.isdisjoint(factors):
         sides = [x for x in factors[:n] if isinstance(x, Value)], factors[n:]  # as one writes it: dot(weights, inputs)
     return None if sides is None else Use(*sides, bias, [node], node)
 
 
-def _sum_use(view: View, node: Value, uses_of: Counter[Value]) -> Use | None:
-    """A sum of products and at most one bias, written with + or total."""
-    use = Use([], [], 0.0, [node], node)
-    pending: list[Operand] = [*node.operands]
+def _sums_of_products(view: View, uses_of: Counter[Value]) -> dict[Value, int]:
+    """Products of a weight with an input, and sums of such products with at most one bias: how many biases each has.
+
+    A sum is written with + or `total`, in one piece or in several; its parts are used nowhere else.
+    """
+    sums: dict[Value, int] = {}
+    for node in view.graph.nodes:
+        if node.op is ops.MUL and uses_of[node] == 1 and _sides_of_product(view, node) is not None:
+            sums[node] = 0
+        elif node.op in (ops.ADD, ops.TOTAL):
+            biases = 0
+            for term in node.operands:
+                if isinstance(term, Value) and term.op is not None:
+                    biases += sums[term] if term in sums and uses_of[term] == 1 else 2  # neither part nor bias
+                elif isinstance(term, Value) or term != 0.0:  # sum() starts with 0
+                    biases += 1
+            if biases <= 1:
+                sums[node] = biases
+    return sums
+
+
+def _sum_use(view: View, node: Value) -> Use:
+    """Take a sum of products apart."""
+    use = Use([], [], 0.0, [], node)
+    pending: list[Operand] = [node]
     while pending:
-        # From the right: where a long chain of sums is no neuron, that shows at its first term.
         term = pending.pop()
-        op = term.op if isinstance(term, Value) and uses_of[term] == 1 else None
-        if isinstance(term, Value) and op in (ops.ADD, ops.TOTAL):
+        if isinstance(term, Value) and term.op is not None:
             use.inside.append(term)
-            pending += term.operands
-        elif isinstance(term, Value) and op is ops.MUL:
-            sides = _weights_and_inputs(view, term.operands[:1], term.operands[1:])
+            sides = _sides_of_product(view, term) if term.op is ops.MUL else None
             if sides is None:
-                return None
-            use.inside.append(term)
-            use.weights[:0], use.inputs[:0] = sides
-        elif isinstance(term, float) and term == 0.0:
-            pass  # sum() starts with 0
-        elif use.bias == 0.0 and not (isinstance(term, Value) and term.op is not None):
+                pending += reversed(term.operands)
+            else:
+                use.weights += sides[0]
+                use.inputs += sides[1]
+        elif isinstance(term, Value) or term != 0.0:
             use.bias = term
-        else:
-            return None
-    return use if use.weights else None
+    return use
+
+
+def _sides_of_product(view: View, product: Value) -> tuple[list[Value], list[Operand]] | None:
+    return _weights_and_inputs(view, product.operands[:1], product.operands[1:])
 
 
 def _weights_and_inputs(
     view: View, a: Sequence[Operand], b: Sequence[Operand]
 ) -> tuple[list[Value], list[Operand]] | None:
-    """Which side of a product the weights are: parameters by name, else the leaves, if the others are none."""
-    for weights, inputs in ((a, b), (b, a)):
-        leaves = [x for x in weights if isinstance(x, Value) and x.op is None]
-        other_leaves = [x for x in inputs if isinstance(x, Value) and x.op is None]
-        if len(leaves) < len(weights) or not view.parameters.isdisjoint(other_leaves):
-            continue
-        if view.parameters.issuperset(leaves) or (view.parameters.isdisjoint(leaves) and not other_leaves):
-            return leaves, list(inputs)
-    return None
+    """Which side of a product the weights are: all parameters by name, else all leaves where the others are none."""
+    parameters = view.parameters.__contains__
+    a_fits, b_fits = all(map(parameters, a)), all(map(parameters, b))
+    if not (a_fits or b_fits):
+        a_leaves, b_leaves = [_is_leaf(x) for x in a], [_is_leaf(x) for x in b]
+        a_fits, b_fits = all(a_leaves) and not any(b_leaves), all(b_leaves) and not any(a_leaves)
+    if a_fits == b_fits:  # neither, or both, as in w * w
+        return None
+    weights, inputs = (a, b) if a_fits else (b, a)
+    return [x for x in weights if isinstance(x, Value)], list(inputs)
+
+
+def _is_leaf(x: Operand) -> bool:
+    return isinstance(x, Value) and x.op is None
 
 
 # --- layers -----------------------------------------------------------------------------------------------------------

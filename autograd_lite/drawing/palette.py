@@ -95,7 +95,7 @@ HEATS: Final[dict[str, Heat]] = {
     "data": Heat(-3, 2, Colour("#f4f8fe", "#151c28"), Colour("#5f9df2", "#1f5cae"), Colour("#c9d6ea", "#2f3c50"), DATA),
     "grad": Heat(-6, 1, Colour("#fef7f1", "#231a14"), Colour("#f2913f", "#98490f"), Colour("#ecd6c6", "#4b3728"), GRAD),
 }
-ZERO: Final = Colour("#ccd3db", "#434c58")
+ZERO: Final = Colour("#c3cbd5", "#4b5562")
 NOT_FINITE: Final = Colour("#ffe45c", "#6f5e00")
 
 
@@ -131,6 +131,6 @@ def style_sheet(svg: str) -> str:
         f".autograd-lite{{{light}}}"
         f"@media (prefers-color-scheme:dark){{.autograd-lite{{{dark}}}}}"
         f"{light_pages}{{{light}}}{dark_pages}{{{dark}}}{swap}"
-        ".autograd-lite text{font-family:Arial,Helvetica,'Liberation Sans',Arimo,sans-serif}"
+        ".autograd-lite text{white-space:pre;font-family:Arial,Helvetica,'Liberation Sans',Arimo,sans-serif}"
         ".autograd-lite text.mono{font-family:Menlo,Consolas,'Liberation Mono',Cousine,'DejaVu Sans Mono',monospace}"
     )

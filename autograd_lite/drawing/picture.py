@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import graphviz
 
 MAX_NODES: Final = 500
+_LARGE: Final = 400  # lines of DOT: a PNG of more would take longer to compress than to lay out
 _DETAILS: Final = ("auto", "scalar", "neuron", "layer")
 _DIRECTIONS: Final = ("LR", "TB", "RL", "BT")
 _SHOWN: Final = ("data", "grad")
@@ -47,7 +48,7 @@ class Picture:
         self.digraph = digraph
         self.title = title
         self._tooltips = dict(tooltips)
-        self._svg = ""
+        self._rendered = ("", "")  # a source and its SVG
 
     def __repr__(self) -> str:
         return f"<Picture of {self.title}>"
@@ -63,13 +64,15 @@ class Picture:
         The box of a node has the id `n` and the edge the id `e` with its place in `Graph.nodes` and `Graph.edges`; a
         box also has the class of its role, and its numbers the classes `data` and `grad`.
         """
-        if not self._svg:  # the layout is computed once
-            self._svg = finish_svg(render(self.source, "svg").decode(), self.title, self._tooltips)
-        return self._svg
+        source = self.source
+        if source != self._rendered[0]:  # a layout is computed once, unless `digraph` was changed
+            self._rendered = source, finish_svg(render(source, "svg").decode(), self.title, self._tooltips)
+        return self._rendered[1]
 
     def png(self) -> bytes:
-        """The picture as a PNG file, on white."""
-        return render(self.source, "png")
+        """The picture as a PNG file, on white: two pixels to a point, or one where the graph is large."""
+        large = len(self.digraph.body) > _LARGE
+        return render(self.source, "png", resolution=72 if large else 144)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file, in the format of its ending: .svg, .png, .pdf or .dot.
@@ -95,8 +98,10 @@ class Picture:
             content = self.svg().encode()
         elif ending == ".dot":
             content = self.source.encode()
+        elif ending == ".png":
+            content = self.png()
         else:
-            content = render(self.source, ending[1:])
+            content = render(self.source, "pdf")
         write_atomically(path, content)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
@@ -122,9 +127,9 @@ def draw(
     data and its gradient. A gradient shows as "–" as long as `backward()` has not been called on `root`. Constants
     stand in the box of their operation. Hover for all digits.
 
-    A leaf is drawn as a *parameter* where its name says so: the last part of the label is `w`, `b`, `theta`, `weight`
-    or `bias`, with or without an index (`w1`, `b_out`, `layers[0].neurons[2].w[1]`), though `b` alone means a bias
-    only in a graph that has weights. Every other leaf is an *input*.
+    A leaf is drawn as a *parameter* where its name says so: the last part of the label is `w`, `weight`, `gain`,
+    `theta`, `b` or `bias`, with or without an index (`w1`, `b_out`, `layers[0].neurons[2].w[1]`), though a `b` is a
+    bias only beside a weight. Every other leaf is an *input*.
 
     Parameters
     ----------
@@ -177,20 +182,21 @@ def draw(
         raise ValueError(f"expand=True unfolds, detail={detail!r} folds: leave out one of them")
     graph = Graph(root, names)
     view = View(graph, tuple(part for part in _SHOWN if part in show), partials, color_by)
-    folded = None if expand or detail == "scalar" else fold(view, detail)
-    # Count before the work: an unfolded graph can be far too large to write down.
-    if folded is None and len(graph) > max_nodes:
-        raise _too_large(len(graph), len(graph), max_nodes)
-    scene = folded or scalar_scene(view, expand)
-    if folded is None and detail in ("neuron", "layer"):
-        scene.notes.append("no neurons found to fold: neither a dot nor a sum of products with weights")
-    if len(scene.boxes) > max_nodes:
-        raise _too_large(len(graph), len(scene.boxes), max_nodes)
+    scene = None if expand or detail == "scalar" else fold(view, detail)
+    if scene is None:
+        # Count before the work: such a graph can be far too large to write down.
+        _check_size(len(graph), len(graph), max_nodes, folded=detail != "scalar" and not expand)
+        scene = scalar_scene(view, expand)
+        if detail in ("neuron", "layer"):
+            scene.notes.append("no neurons found to fold: neither a dot nor a sum of products with weights")
+    _check_size(len(graph), len(scene.boxes), max_nodes, folded=detail != "scalar" and not expand)
     return Picture(to_digraph(scene, direction), scene.title, scene.tooltips())
 
 
-def _too_large(nodes: int, boxes: int, max_nodes: int) -> ValueError:
-    return ValueError(
-        f"this graph of {nodes} nodes would be {boxes} boxes, more than max_nodes={max_nodes}: draw a part of it (any"
-        ' inner node can be the root), fold it with detail="neuron" or detail="layer", or raise max_nodes'
-    )
+def _check_size(nodes: int, boxes: int, max_nodes: int, folded: bool) -> None:
+    if boxes > max_nodes:
+        fold = "" if folded else ', fold it with detail="neuron" or detail="layer"'
+        raise ValueError(
+            f"this graph of {nodes} nodes would be {boxes} boxes, more than max_nodes={max_nodes}: draw a part of it"
+            f" (any inner node can be the root){fold}, or raise max_nodes"
+        )

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from autograd_lite import formula
 from autograd_lite.drawing import palette
+from autograd_lite.drawing.animation import gif
 from autograd_lite.drawing.explanation import backward_line, derivative, forward_line, numeric_product, symbolic_product
 from autograd_lite.drawing.picture import MAX_NODES, Picture, draw
 from autograd_lite.drawing.render import write_atomically
@@ -25,6 +26,7 @@ from autograd_lite.value import Value
 
 _PLAIN: Final = Notation.PLAIN
 _DIGITS: Final = 5  # as in the picture
+_MOST_NAMES: Final = 6  # in a sentence
 _FRAME_WIDTH: Final = 900  # px, about what a notebook's cell has
 _AROUND: Final = 270  # px: the page without the picture
 _LOWEST_FRAME: Final = 460
@@ -88,17 +90,26 @@ class Player:
         FileNotFoundError
             If the directory is not there.
         ImportError
-            If a GIF is asked for and Pillow is not installed.
+            If a GIF is asked for, and Pillow or matplotlib is not installed.
         """
         path = Path(path)
         ending = path.suffix.lower()
         if ending not in (".html", ".htm", ".gif"):
             raise ValueError(f"cannot save {path.name!r}: the file's ending must be one of .html, .gif")
-        write_atomically(path, self.html().encode())
+        if not path.parent.is_dir():  # before the work of drawing
+            raise FileNotFoundError(f"cannot save {path.name!r}: there is no directory {str(path.parent)!r}")
+        film = ending == ".gif"
+        write_atomically(path, gif(self.picture.source, self._size()[0], self.steps) if film else self.html().encode())
+
+    def _size(self) -> tuple[float, float]:
+        """Width and height of the picture, in points."""
+        match = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', self.picture.svg())
+        assert match is not None
+        return float(match[1]), float(match[2])
 
     def _repr_html_(self) -> str:
         # A document of its own, without access to the notebook: two players share neither ids, styles nor keys.
-        width, height = map(float, re.findall(r'viewBox="\S+ \S+ (\S+) (\S+)"', self.picture.svg())[0])
+        width, height = self._size()
         picture_height = height * min(1.9, max(0.8, _FRAME_WIDTH / width))
         frame_height = min(_HIGHEST_FRAME, max(_LOWEST_FRAME, round(picture_height) + _AROUND))
         return (
@@ -280,6 +291,8 @@ def _done(walk: Walk) -> Step:
 
 def _parents(walk: Walk, node: Value) -> str:
     names = list(dict.fromkeys([walk.names[parent] for parent in node.parents]))
+    if len(names) > _MOST_NAMES:
+        names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} others"]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

@@ -19,10 +19,8 @@ from autograd_lite.drawing import palette
 TEXT_FONT: Final = "Arial"
 NUMBER_FONT: Final = "Courier New"
 
-_PNG_RESOLUTION: Final = 144  # dots an inch: sharp on a projector
 
-
-def render(source: str, format: str) -> bytes:
+def render(source: str, format: str, resolution: int = 72) -> bytes:
     """Render DOT with the system's `dot`, else with the embedded renderer.
 
     Parameters
@@ -31,6 +29,8 @@ def render(source: str, format: str) -> bytes:
         A graph in the DOT language.
     format : str
         `"svg"`, `"png"` or `"pdf"`.
+    resolution : int
+        The pixels of a PNG to an inch of 72 points.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def render(source: str, format: str) -> bytes:
         )
     problem = ""
     for program in renderers:
-        command = [program, f"-T{format}", *([f"-Gdpi={_PNG_RESOLUTION}"] if format == "png" else [])]
+        command = [program, f"-T{format}", *([f"-Gdpi={resolution}"] if format == "png" else [])]
         try:
             result = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
         except OSError as error:
@@ -81,7 +81,7 @@ def _embedded_renderer() -> str | None:
 _COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _HEAD: Final = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _TITLE: Final = re.compile(r'(<g id="([^"]*)"[^>]*>)\n<title>[^<]*</title>')
-_TEXT: Final = re.compile(r'<text (?:xml:space="preserve" )?([^>]*) font-family="([^"]*)"([^>]*)>')
+_TEXT: Final = re.compile(r'<text ([^>]*) font-family="([^"]*)"([^>]*)>')
 # Text that a player rewrites, by the colour that Graphviz gave it.
 _CLASSES: Final = {palette.DATA.light: "data", palette.GRAD.light: "grad"}
 

@@ -39,7 +39,7 @@ class View:
         try:
             formula = clean(self.graph.expression(max_length=_LONGEST_TITLE), _LONGEST_TITLE)
         except ValueError:
-            return f"{name or 'graph'}: {len(self.graph)} nodes, {len(self.graph.leaves)} leaves"
+            return f"{name or 'graph'}: {len(self.graph)} nodes"
         return f"{name} = {formula}" if name and self.graph.root.op is not None else formula
 
     def notes(self) -> list[str]:
@@ -138,13 +138,15 @@ def _unfold(scene: Scene, view: View, node: Value, box: Box, wires: list[Wire]) 
 
 
 _INDEX: Final = r"(\d+|_\w+|\[[^\]]*\])*"
-_WEIGHT: Final = re.compile(rf"(.*\.)?(w|weights?|theta|θ){_INDEX}", re.IGNORECASE)
-_BIAS: Final = re.compile(rf"(.*\.)?(b|bias|biases){_INDEX}", re.IGNORECASE)
+_WEIGHT: Final = re.compile(rf"(.*\.)?(?:w|weights?|gain|theta|θ){_INDEX}", re.IGNORECASE)
+_BIAS: Final = re.compile(rf"(.*\.)?(?:b|bias|biases){_INDEX}", re.IGNORECASE)
 
 
 def _leaf_roles(graph: Graph) -> dict[Value, str]:
     """Which leaves are parameters, by their names, and which are inputs."""
-    leaves = [(leaf, graph.name(leaf)) for leaf in graph.leaves]
-    weights = {leaf for leaf, name in leaves if _WEIGHT.fullmatch(name)}
-    biases = {leaf for leaf, name in leaves if _BIAS.fullmatch(name) and (weights or "." in name)}
-    return {leaf: "parameter" if leaf in weights or leaf in biases else "input" for leaf, _ in leaves}
+    weights = {leaf: match for leaf in graph.leaves if (match := _WEIGHT.fullmatch(graph.name(leaf)))}
+    biases = {leaf: match for leaf in graph.leaves if (match := _BIAS.fullmatch(graph.name(leaf)))}
+    # A bias is called as the weights beside it are: `b` beside `w`, `layers[0].b` beside `layers[0].w[1]`.
+    owners = {match[1] for match in weights.values()}
+    parameters = {*weights, *(leaf for leaf, match in biases.items() if match[1] in owners)}
+    return {leaf: "parameter" if leaf in parameters else "input" for leaf in graph.leaves}

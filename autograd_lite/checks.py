@@ -1,0 +1,170 @@
+"""Derivatives by differences, to check the exact ones against."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from autograd_lite.adjoints import Numbers, reverse
+from autograd_lite.trees import Tree
+from autograd_lite.value import Value, no_grad
+
+# Halves of a central difference are off by about h² (truncation) and ε/h (rounding); the cube root balances the two.
+_STEP: Final = sys.float_info.epsilon ** (1.0 / 3.0)
+# A step and its half that agree to this are good enough.
+_AGREEMENT: Final = 1e-7
+
+
+class GradientError(AssertionError):
+    """Gradients differ from what differences say."""
+
+
+def numerical_gradient(f: Callable[..., Any], xs: Sequence[Any], epsilon: float | None = None) -> list[float]:
+    """Estimate a gradient from values of the function alone: (f(x + h) - f(x - h)) / 2h for each x.
+
+    Parameters
+    ----------
+    f : callable
+        Called as `f(*xs)`, on Values that record nothing; returns one number.
+    xs : sequence
+        The arguments: numbers, or nested lists, tuples, dicts and arrays of them.
+    epsilon : float, optional
+        The step h. By default ∛ε · max(|x|, 1), where ε is the rounding error of a float, which balances rounding and
+        truncation (Press et al., Numerical Recipes, 5.7). Where `f` is not defined as far as that, or half of that step
+        gives another slope, ∛ε · |x|.
+
+    Returns
+    -------
+    list of float
+        One derivative for each number in `xs`.
+
+    Raises
+    ------
+    TypeError
+        If `f` does not return one number, or `xs` holds anything else.
+    ValueError, ArithmeticError
+        If `f` is not defined around the point.
+
+    Examples
+    --------
+    >>> [round(slope, 6) for slope in numerical_gradient(lambda x, y: x * y**2, [2.0, 3.0])]
+    [9.0, 12.0]
+    """
+    tree = _arguments(xs, "numerical_gradient")
+    point = [float(x) for x in tree.numbers]
+    return [_slope(f, tree, point, i, epsilon) for i in range(len(point))]
+
+
+def check_gradients(f: Callable[..., Any], xs: Sequence[Any], rtol: float = 1e-5, atol: float = 1e-7) -> None:
+    """Check that the exact gradient of `f` agrees with central differences.
+
+    Parameters
+    ----------
+    f : callable
+        Called as `f(*xs)`, on Values; returns one number.
+    xs : sequence
+        The arguments: numbers, or nested lists, tuples, dicts and arrays of them.
+    rtol, atol : float
+        They agree where |ours - numerical| ≤ atol + rtol · |numerical|.
+
+    Raises
+    ------
+    GradientError
+        If they do not. It prints a table: which input, ours, numerical, difference.
+    TypeError
+        If `f` does not return one number, or `xs` holds anything else.
+
+    Examples
+    --------
+    >>> from autograd_lite import define_op
+    >>> check_gradients(lambda x, y: x * y**2, [2.0, 3.0])
+    >>> wrong = define_op("wrong", lambda x: x * x, lambda x, y: 3 * x)
+    >>> check_gradients(wrong, [2.0])
+    Traceback (most recent call last):
+        ...
+    autograd_lite.checks.GradientError: the gradient differs from central differences in 1 of 1 inputs (rtol=1e-05, atol=1e-07):
+      input     x   ours   numerical   difference
+      xs[0]   2.0    6.0         4.0          2.0
+    """
+    tree = _arguments(xs, "check_gradients")
+    leaves = [Value(float(x), x.label if isinstance(x, Value) else "") for x in tree.numbers]
+    y = f(*tree.fill(leaves))
+    if not isinstance(y, Value):
+        y = Value(_result(y))
+    ours = [float(slope) for slope in reverse(y, leaves, Numbers())]
+    numerical = numerical_gradient(f, xs)
+    rows = []
+    for name, leaf, slope, estimate in zip(tree.names, leaves, ours, numerical, strict=True):
+        if not _agree(slope, estimate, rtol, atol):
+            numbers = (leaf.data, slope, estimate, abs(slope - estimate))
+            rows.append((leaf.label or name, *[_short(number) for number in numbers]))
+    if rows:
+        raise GradientError(
+            f"the gradient differs from central differences in {len(rows)} of {len(ours)} inputs"
+            f" (rtol={rtol:g}, atol={atol:g}):\n{_table(('input', 'x', 'ours', 'numerical', 'difference'), rows)}"
+        )
+
+
+def _arguments(xs: Any, caller: str) -> Tree:
+    if isinstance(xs, (Value, str)) or not hasattr(xs, "__len__"):
+        raise TypeError(f"{caller} takes a list of arguments, got {type(xs).__name__}: {xs!r:.80}")
+    return Tree(list(xs), "xs")
+
+
+def _slope(f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, epsilon: float | None) -> float:
+    if epsilon is not None:
+        return _difference(f, tree, point, i, epsilon)
+    size = abs(point[i])
+    steps = (_STEP * max(size, 1.0), _STEP * size) if 0.0 < size < 1.0 else (_STEP * max(size, 1.0),)
+    best, error = math.nan, math.inf
+    for step in steps:
+        try:
+            coarse, fine = (_difference(f, tree, point, i, h) for h in (step, 0.5 * step))
+        except (ValueError, ArithmeticError):
+            if step is steps[-1] and math.isinf(error):
+                raise
+            continue
+        if not abs(coarse - fine) >= error:
+            best, error = fine, abs(coarse - fine)
+        if error <= _AGREEMENT * abs(best):
+            break
+    return best
+
+
+def _difference(f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, step: float) -> float:
+    right, left = point[i] + step, point[i] - step
+    ends = []
+    for x in (right, left):
+        with no_grad():
+            moved = [Value(x if j == i else other) for j, other in enumerate(point)]
+            ends.append(_result(f(*tree.fill(moved))))
+    return (ends[0] - ends[1]) / (right - left)  # the step as it came out in floats
+
+
+def _result(y: Any) -> float:
+    if isinstance(y, (Value, float)):
+        return float(y)
+    try:
+        return Value(y.item() if getattr(y, "ndim", None) == 0 else y).data
+    except TypeError:
+        raise TypeError(f"the function must return one number, but it returned {type(y).__name__} {y!r:.80}") from None
+
+
+def _agree(x: float, y: float, rtol: float, atol: float) -> bool:
+    return x == y or (math.isnan(x) and math.isnan(y)) or abs(x - y) <= atol + rtol * abs(y) < math.inf
+
+
+def _short(x: float) -> str:
+    text = f"{x:.8g}"
+    return text if any([c in text for c in ".en"]) else text + ".0"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max([len(row[i]) for row in (head, *rows)]) for i in range(len(head))]
+    lines = []
+    for first, *others in (head, *rows):
+        cells = [first.ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]]
+        lines.append("  " + "   ".join(cells))
+    return "\n".join(lines)

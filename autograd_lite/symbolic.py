@@ -1,0 +1,193 @@
+"""Graphs as SymPy expressions, for exact algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+from autograd_lite import ops
+from autograd_lite.ops import Op
+from autograd_lite.value import Value
+
+if TYPE_CHECKING:
+    from autograd_lite.graph import Graph
+
+# SymPy has no types.
+Expression = Any
+
+# A constant such as 0.5 or 3.25 is written as the fraction that it is; 0.1, which is no short fraction, as a float.
+_LARGEST_DENOMINATOR: Final = 1024
+
+
+def to_sympy(graph: Graph, max_terms: int) -> Expression:
+    """Write a graph as a SymPy expression; `Graph.to_sympy` is its public face."""
+    try:
+        import sympy
+    except ImportError as error:
+        raise ImportError('to_sympy() needs SymPy: pip install "autograd-lite[symbolic]"') from error
+    rows = _rows(sympy)
+    _check_names(graph)
+    terms: dict[Value, int] = {}
+    written: dict[Value, Expression] = {}
+    for node in graph.nodes:
+        terms[node] = 1 + sum([terms[parent] for parent in node.parents])
+        if terms[node] > max_terms:
+            raise ValueError(
+                f"the expression of this graph of {len(graph)} nodes has more than {max_terms} terms, since a shared node"
+                " is written out at each use; ask for that of a part of it, or raise max_terms"
+            )
+        if node.op is None:
+            name = graph.name(node)
+            written[node] = sympy.Symbol(name) if name else _constant(sympy, node.data)
+        else:
+            operands = [written[x] if isinstance(x, Value) else _constant(sympy, x) for x in node.operands]
+            written[node] = _apply(sympy, rows, node.op, operands)
+    return written[graph.root]
+
+
+def _check_names(graph: Graph) -> None:
+    named: dict[str, Value] = {}
+    for leaf in graph.leaves:
+        name = graph.name(leaf)
+        if name and named.setdefault(name, leaf) is not leaf:
+            raise ValueError(f"two leaves of the graph are called {name!r}: give each a label of its own")
+
+
+def _constant(sympy: Any, x: float) -> Expression:
+    if x - x == 0.0 and Fraction(x).denominator <= _LARGEST_DENOMINATOR:
+        return sympy.Rational(*x.as_integer_ratio())
+    return sympy.Float(x)
+
+
+def _apply(
+    sympy: Any, rows: dict[str, Callable[..., Expression]], op: Op, operands: Sequence[Expression]
+) -> Expression:
+    if ops.TABLE.get(op.name) is op:
+        return rows[op.name](*operands)
+    return _users_function(sympy, rows, op)(*operands)
+
+
+def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
+    """Each row of the table, in SymPy's functions. Kinks are written so that their derivative is ours where it can be."""
+    rows: dict[str, Callable[..., Expression]] = {
+        op.name: getattr(sympy, op.name) for op in ops.TABLE.values() if hasattr(sympy, op.name)
+    }
+    exp, log, erf = sympy.exp, sympy.log, sympy.erf
+
+    def where(condition: Expression, x: Expression, y: Expression) -> Expression:
+        return sympy.Piecewise((x, condition), (y, True))
+
+    def mean(*xs: Expression) -> Expression:
+        return sympy.Add(*xs) / len(xs)
+
+    def dot(*xs: Expression) -> Expression:
+        n = len(xs) // 2
+        return sympy.Add(xs[-1], *[xs[i] * xs[n + i] for i in range(n)])
+
+    def normal_cdf(x: Expression) -> Expression:
+        return (1 + erf(x / sympy.sqrt(2))) / 2
+
+    rows |= {
+        "add": lambda x, y: x + y,
+        "sub": lambda x, y: x - y,
+        "mul": lambda x, y: x * y,
+        "div": lambda x, y: x / y,
+        "pow": lambda x, y: x**y,
+        "neg": lambda x: -x,
+        "abs": lambda x: sympy.Piecewise((x, x > 0), (-x, x < 0), (0, True)),
+        "expm1": lambda x: exp(x) - 1,
+        "log1p": lambda x: log(1 + x),
+        "sigmoid": lambda x: 1 / (1 + exp(-x)),
+        "softplus": lambda x: log(1 + exp(x)),
+        "relu": lambda x: where(x > 0, x, 0),
+        "leaky_relu": lambda x: where(x > 0, x, sympy.Float(ops.LEAKY_SLOPE) * x),
+        "elu": lambda x: where(x > 0, x, exp(x) - 1),
+        "silu": lambda x: x / (1 + exp(-x)),
+        "gelu": lambda x: x * normal_cdf(x),
+        "hypot": lambda x, y: sympy.sqrt(x**2 + y**2),
+        "maximum": sympy.Max,
+        "minimum": sympy.Min,
+        "total": sympy.Add,
+        "mean": mean,
+        "dot": dot,
+        "logsumexp": lambda *xs: log(sympy.Add(*[exp(x) for x in xs])),
+        "ieee_div": lambda x, y: x / y,
+        "ieee_pow": lambda x, y: x**y,
+        "ieee_log": log,
+        "sign": lambda x: sympy.Piecewise((1, x > 0), (-1, x < 0), (0, True)),
+        "greater": lambda x, y: where(x > y, sympy.Integer(1), sympy.Integer(0)),
+        "equal": lambda x, y: where(sympy.Eq(x, y), sympy.Integer(1), sympy.Integer(0)),
+        "where": lambda c, x, y: where(sympy.Ne(c, 0), x, y),
+        "normal_cdf": normal_cdf,
+        "normal_pdf": lambda x: exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi),
+    }
+    return rows
+
+
+def _users_function(sympy: Any, rows: dict[str, Callable[..., Expression]], op: Op) -> Expression:
+    """An operation of `define_op` as a function of SymPy, with its derivative rule and its numerical value."""
+
+    def fdiff(self: Any, argindex: int = 1) -> Expression:
+        terms = [_Term(sympy, rows, x) for x in (*self.args, self)]
+        return _expression(sympy, op.partials(*terms)[argindex - 1])
+
+    def evaluate(self: Any, precision: int) -> Expression:
+        numbers = [x.evalf() for x in self.args]
+        return sympy.Float(op.forward(*[float(x) for x in numbers])) if all([x.is_Float for x in numbers]) else None
+
+    return type(op.name, (sympy.Function,), {"fdiff": fdiff, "_eval_evalf": evaluate})
+
+
+class _Term:
+    """A SymPy expression as a user's derivative rule sees it: a number to compute with, as a Value is."""
+
+    def __init__(self, sympy: Any, rows: dict[str, Callable[..., Expression]], expression: Expression) -> None:
+        self.sympy = sympy
+        self.rows = rows
+        self.expression = expression
+
+    def _record(self, op: Op, operands: Sequence[Any]) -> _Term:
+        """Apply a row of the table; `Op.__call__` comes here, as it does with a Value."""
+        written = _apply(self.sympy, self.rows, op, [_expression(self.sympy, x) for x in operands])
+        return _Term(self.sympy, self.rows, written)
+
+    def __add__(self, other: Any) -> _Term:
+        return self._record(ops.ADD, (self, other))
+
+    def __radd__(self, other: Any) -> _Term:
+        return self._record(ops.ADD, (other, self))
+
+    def __sub__(self, other: Any) -> _Term:
+        return self._record(ops.SUB, (self, other))
+
+    def __rsub__(self, other: Any) -> _Term:
+        return self._record(ops.SUB, (other, self))
+
+    def __mul__(self, other: Any) -> _Term:
+        return self._record(ops.MUL, (self, other))
+
+    def __rmul__(self, other: Any) -> _Term:
+        return self._record(ops.MUL, (other, self))
+
+    def __truediv__(self, other: Any) -> _Term:
+        return self._record(ops.DIV, (self, other))
+
+    def __rtruediv__(self, other: Any) -> _Term:
+        return self._record(ops.DIV, (other, self))
+
+    def __pow__(self, other: Any) -> _Term:
+        return self._record(ops.POW, (self, other))
+
+    def __rpow__(self, other: Any) -> _Term:
+        return self._record(ops.POW, (other, self))
+
+    def __neg__(self) -> _Term:
+        return self._record(ops.NEG, (self,))
+
+    def __abs__(self) -> _Term:
+        return self._record(ops.ABS, (self,))
+
+
+def _expression(sympy: Any, x: Any) -> Expression:
+    return x.expression if isinstance(x, _Term) else _constant(sympy, float(x))

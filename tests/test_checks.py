@@ -1,0 +1,114 @@
+"""Numerical gradients, and the check of exact ones against them."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_lite import (
+    GradientError,
+    Value,
+    check_gradients,
+    define_op,
+    exp,
+    log,
+    numerical_gradient,
+    relu,
+    sin,
+    tanh,
+)
+
+
+@given(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
+@settings(max_examples=30)
+def test_differences_are_near_the_derivative(x, y):
+    by_x, by_y = numerical_gradient(lambda x, y: sin(x) * exp(y), [x, y])
+    assert by_x == pytest.approx(math.cos(x) * math.exp(y), rel=1e-8, abs=1e-8)
+    assert by_y == pytest.approx(math.sin(x) * math.exp(y), rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("x", [1e-9, 1e-3, 1.0, 1e6, 1e12])
+def test_the_step_suits_the_argument(x):
+    assert numerical_gradient(log, [x])[0] == pytest.approx(1 / x, rel=1e-7)
+
+
+def test_a_given_step_is_used():
+    assert numerical_gradient(lambda x: x**3, [0.0], epsilon=0.1)[0] == pytest.approx(0.01)
+    with pytest.raises(ValueError, match="log"):
+        numerical_gradient(log, [0.05], epsilon=0.1)
+
+
+def test_differences_of_methods_and_of_plain_functions():
+    assert numerical_gradient(lambda x: x.tanh(), [0.0])[0] == pytest.approx(1.0)
+    assert numerical_gradient(math.sin, [0.0])[0] == pytest.approx(1.0)
+
+
+def test_arguments_may_be_values_and_nested():
+    slopes = numerical_gradient(lambda w, b: w[0] * w[1] + b, [[Value(2.0), 3.0], 1.0])
+    assert slopes == pytest.approx([3.0, 2.0, 1.0])
+    assert numerical_gradient(lambda x: (x * x).sum(), [np.array([1.0, 2.0])]) == pytest.approx([2.0, 4.0])
+
+
+def test_a_right_gradient_passes():
+    check_gradients(lambda x, y: tanh(x) * exp(y) + x / y, [0.3, 1.7])
+    check_gradients(lambda p: relu(p["w"]) ** 2 + p["b"], [{"w": 2.0, "b": -1.0}])
+    check_gradients(lambda x: 3.0, [1.0])
+
+
+wrong = define_op("wrong", lambda x, y: x * x + y, lambda x, y, z: (3 * x, 1.0))
+
+
+def test_the_error_shows_which_input_ours_numerical_and_the_difference():
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda v, y: wrong(v[1], v[0]) + y, [[1.0, 2.0], Value(5.0, "y")])
+    head, columns, *rows = str(caught.value).splitlines()
+    assert "in 1 of 3 inputs" in head
+    assert columns.split() == ["input", "x", "ours", "numerical", "difference"]
+    assert [row.split() for row in rows] == [["xs[0][1]", "2.0", "6.0", "4.0", "2.0"]]
+
+
+def test_the_error_names_an_input_by_its_label():
+    with pytest.raises(GradientError, match=r"\n  w "):
+        check_gradients(lambda w: wrong(w, 1.0), [Value(2.0, "w")])
+
+
+def test_the_error_is_an_assertion_error():
+    assert issubclass(GradientError, AssertionError)
+
+
+def test_tolerances_are_respected():
+    check_gradients(lambda w: wrong(w, 1.0), [2.0], rtol=0.6)
+    check_gradients(lambda w: wrong(w, 1.0), [2.0], rtol=0.0, atol=2.1)
+
+
+@pytest.mark.parametrize("slope", [math.nan, math.inf])
+def test_a_gradient_that_is_no_number_does_not_pass(slope):
+    broken = define_op("broken", lambda x: x, lambda x, y: slope)
+    with pytest.raises(GradientError):
+        check_gradients(broken, [1.0], rtol=1.0, atol=1.0)
+
+
+def test_checking_leaves_the_values_as_they_were():
+    x = Value(2.0)
+    x.grad = 7.0
+    check_gradients(lambda x: x * x, [x])
+    assert (x.data, x.grad) == (2.0, 7.0)
+
+
+@pytest.mark.parametrize("check", [numerical_gradient, check_gradients])
+@pytest.mark.parametrize(
+    ("f", "xs"),
+    [
+        (lambda x: [x], [1.0]),
+        (lambda x: None, [1.0]),
+        (lambda x: x, 1.0),
+        (lambda x: x, Value(1.0)),
+        (lambda x: x, ["1"]),
+        (lambda x: x, [{1.0}]),
+    ],
+)
+def test_what_is_no_number_is_a_type_error(check, f, xs):
+    with pytest.raises(TypeError):
+        check(f, xs)

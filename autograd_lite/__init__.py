@@ -58,8 +58,8 @@ _ROOMS = {
     "transforms": "derivative grad hessian hvp jacobian value_and_grad vjp",
     "checks": "GradientError check_gradients numerical_gradient",
     "minimizing": "minimize",
-    "drawing": "draw explain play steps",
     "compiler": "compile",
+    "drawing": "draw explain play steps",
     "training": "fit predict",
     "serialization": "load save",
 }

@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite import losses
 from autograd_lite.compiler.bind import Bound
 from autograd_lite.compiler.compiled import CompiledFunction, Plan, compile
+from autograd_lite.functions import mean, softplus
 from autograd_lite.module import Module
 from autograd_lite.nn import Dropout
 from autograd_lite.optim import Optimizer
@@ -43,6 +44,8 @@ class CompiledEngine:
         sizes = self._sizes_of_masks(X[0])
         if loss is losses.cross_entropy and y.ndim == 1:  # classes as numbers
             y = _one_hot(y, len(net(X[0].tolist())))
+        elif loss is losses.binary_cross_entropy and np.isin(y, (0.0, 1.0)).all():
+            y, loss = 1.0 - 2.0 * y, _cross_entropy_of_signs
         self._masks = np.zeros((len(X), sum(sizes)))
         self._keep = np.repeat([1.0 - d.probability for d, _ in self._dropouts], sizes)
         self._rng = np.random.default_rng([d._random.getrandbits(64) for d, _ in self._dropouts[:1]] or None)
@@ -136,11 +139,11 @@ class CompiledEngine:
 
     def snapshot(self) -> Any:
         """Return the parameters' data."""
-        return self._parameters.copy(), self._rest.copy()
+        return self._parameters.copy(), self._rest
 
     def restore(self, snapshot: Any) -> None:
         """Set the parameters' data."""
-        self._parameters[:], self._rest = snapshot[0], snapshot[1].copy()
+        self._parameters[:], self._rest = snapshot
 
     def write_back(self) -> None:
         """Bring the net's own Values, and the optimiser, up to date."""
@@ -231,6 +234,13 @@ def _active_dropouts(net: Any) -> list[tuple[Dropout, int]]:
         return []
     modules = [module for _, module in net.named_modules()]
     return [(m, 0) for m in modules if isinstance(m, Dropout) and m.training and m.probability > 0.0]
+
+
+def _cross_entropy_of_signs(prediction: Any, sign: Any) -> Any:
+    """`binary_cross_entropy` for the targets 0 and 1, given as 1 and -1: one softplus, as it computes with numbers."""
+    if isinstance(prediction, Value):
+        return softplus(sign * prediction)
+    return mean([softplus(s * p) for p, s in zip(prediction, sign, strict=True)])
 
 
 def _one_hot(y: Any, classes: int) -> Any:

@@ -320,7 +320,8 @@ class _Run:
             for epoch in range(1, epochs + 1):
                 history.loss.append(self._epoch(epoch, history))
                 self._judge(history)
-                bar.set_postfix_str(_postfix(history), refresh=False)
+                if progress:
+                    bar.set_postfix_str(_postfix(history), refresh=False)
                 bar.update()
                 if self._is_over(history):
                     break
@@ -473,10 +474,13 @@ def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], l
 
     size = min(batch_size or n, n)
     rng = numpy.random.default_rng(seed)
+    whole = [numpy.arange(n)]
 
     def batches() -> list[Any]:
         # All samples in one batch need no shuffling: only the rounding of the sum would change.
-        order = rng.permutation(n) if size < n else numpy.arange(n)
+        if size == n:
+            return whole
+        order = rng.permutation(n)
         return [order[i : i + size] for i in range(0, n, size)]
 
     return batches

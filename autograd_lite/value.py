@@ -59,6 +59,15 @@ def _decide(what: str, value: Value) -> None:
         watcher(what, value)
 
 
+def set_no_grad_depth(depth: int) -> int:
+    """Have the current thread count as inside so many no_grad() contexts; return of how many it was inside before."""
+    thread = threading.get_ident()
+    before = _engine.quiet_threads.pop(thread, 0)
+    if depth:
+        _engine.quiet_threads[thread] = depth
+    return before
+
+
 @final
 class no_grad:
     """A context in which operations of the current thread record nothing: their results are leaves.

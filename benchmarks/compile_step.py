@@ -32,7 +32,7 @@ def problem(width, samples):
     y = 2.0 * y - 1.0
     net = nn.MLP(2, [width, width, 1], "relu", seed=0)
     weights = [np.array([[w.data for w in n.w] for n in layer.neurons]) for layer in net.layers]
-    biases = [np.zeros(len(layer.neurons)) for layer in net.layers]
+    biases = [np.array([n.b.data for n in layer.neurons]) for layer in net.layers]
     return X, y, net, weights, biases
 
 

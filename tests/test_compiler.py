@@ -18,6 +18,7 @@ from autograd_lite import (
     logsumexp,
     maximum,
     mean,
+    no_grad,
     ops,
     relu,
     sigmoid,
@@ -379,6 +380,29 @@ def test_a_penalty_on_the_parameters_counts_once():
     assert_same(
         lambda x: tanh(dot(W, x)) + 0.01 * sum(w**2 for w in W), W, np.random.default_rng(0).normal(size=(4, 6))
     )
+
+
+def test_within_no_grad():
+    w = Value(2.0)
+    f = compile(lambda x: sigmoid(w * x) * 2.0)
+    with no_grad():
+        assert f([0.0, 1000.0]).tolist() == [1.0, 2.0]
+        assert "sigmoid(z1)" in f.source
+        assert (w * 2.0).is_leaf
+
+
+def test_a_large_batch():
+    f, parameters, x_shape, _ = mlp_by_hand(random.Random(1), 6)
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(10_000, *x_shape)), draw.normal(size=10_000)
+    compiled = compile(f)
+    whole = compiled.backward(X, y)
+    gradient = [p.grad for p in flat(parameters)]
+    for p in flat(parameters):
+        p.grad = 0.0
+    parts = [compiled.backward(X[i : i + 100], y[i : i + 100]) for i in range(0, 10_000, 100)]
+    assert whole == pytest.approx(np.mean(parts), rel=1e-12)
+    np.testing.assert_allclose(gradient, [p.grad / 100 for p in flat(parameters)], rtol=1e-10, atol=1e-14)
 
 
 def test_single_precision():

@@ -65,9 +65,10 @@ def test_classes_as_numbers():
 
 
 def test_shared_biases_and_layer_norm():
-    make = lambda: nn.Sequential(
-        nn.Layer(2, 5, "sigmoid", shared_bias=True, seed=0), nn.LayerNorm(5), nn.Layer(5, 1, None, seed=1)
-    )
+    def make():
+        hidden = nn.Layer(2, 5, "sigmoid", shared_bias=True, seed=0)
+        return nn.Sequential(hidden, nn.LayerNorm(5), nn.Layer(5, 1, None, seed=1))
+
     assert_trains_the_same(make_net=make)
 
 

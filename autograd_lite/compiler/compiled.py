@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from autograd_lite.compiler.normalise import NormalForm, normalise
 from autograd_lite.compiler.program import Program
 from autograd_lite.compiler.schedule import schedule
 from autograd_lite.compiler.source import write_source
-from autograd_lite.compiler.trace import Trace, TraceError, trace
+from autograd_lite.compiler.trace import Trace, TraceError, recording, trace
 from autograd_lite.value import Value
 
 _CHECKED_SAMPLES = 3
@@ -138,7 +136,8 @@ class CompiledFunction:
     def source(self) -> str:
         """The program as NumPy code, forward and backward, as it would be written by hand."""
         plan = self._latest()
-        return write_source(plan.program, self._identifier(), plan.trace.shape, "numpy")
+        with recording():
+            return write_source(plan.program, self._identifier(), plan.trace.shape, "numpy")
 
     @property
     def buffered_source(self) -> str:
@@ -166,7 +165,8 @@ class CompiledFunction:
         plan = self._latest()
         data = np.zeros(plan.program.places)
         data[plan.program.parameters] = [parameter.data for parameter in plan.trace.parameters]
-        return write_source(plan.program, self._identifier(), plan.trace.shape, namespace, data)
+        with recording():
+            return write_source(plan.program, self._identifier(), plan.trace.shape, namespace, data)
 
     def _latest(self) -> Plan:
         if not self._plans:
@@ -197,7 +197,7 @@ class Plan:
     """
 
     def __init__(self, function: Callable[..., Any], batch: list[Any]) -> None:
-        with _no_collection():
+        with recording():
             self._compile(function, batch)
         self._bound: dict[Any, Bound] = {}
         self._check(function, batch)
@@ -274,18 +274,6 @@ class Plan:
                     f" for sample {chosen[i]} of the batch, but itself it computes {flat}. It must do the same operations for"
                     " every sample: what it reads from .data, or decides by it, is frozen into the program"
                 )
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """The passes make many objects and no garbage: looking for it would take a quarter of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _to_values(sample: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_lite import ops
-from autograd_lite.value import Value, watch_decisions
+from autograd_lite.value import Value, set_no_grad_depth, watch_decisions
 
-_ROOM = os.path.dirname(os.path.abspath(__file__))
-_PACKAGE = os.path.dirname(_ROOM)
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_one_at_a_time = threading.RLock()  # the watcher is one for all threads
 
 
 class TraceError(TypeError):
@@ -107,6 +108,23 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", type(function).__name__)
 
 
+@contextmanager
+def recording() -> Iterator[None]:
+    """Within this context Values record what is done with them, even where the caller is inside no_grad().
+
+    Nor does the garbage collector run: the passes make many objects and no garbage.
+    """
+    depth = set_no_grad_depth(0)
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        set_no_grad_depth(depth)
+        if collects:
+            gc.enable()
+
+
 # --- decisions on data ------------------------------------------------------------------------------------------------
 
 _REMEDY = {
@@ -129,11 +147,12 @@ def watching() -> Iterator[None]:
                 f" the outcome would be frozen into the program. Instead, {_REMEDY[what]}"
             )
 
-    before = watch_decisions(object_to)
-    try:
-        yield
-    finally:
-        watch_decisions(before)
+    with _one_at_a_time:
+        before = watch_decisions(object_to)
+        try:
+            yield
+        finally:
+            watch_decisions(before)
 
 
 def _user_line() -> str:

@@ -33,10 +33,10 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
     from autograd_lite.minimizing import minimize as minimize
+    from autograd_lite.prediction import predict as predict
     from autograd_lite.serialization import load as load
     from autograd_lite.serialization import save as save
     from autograd_lite.training import fit as fit
-    from autograd_lite.training import predict as predict
     from autograd_lite.transforms import derivative as derivative
     from autograd_lite.transforms import grad as grad
     from autograd_lite.transforms import hessian as hessian
@@ -62,7 +62,8 @@ _ROOMS = {
     "minimizing": "minimize",
     "compiler": "compile",
     "drawing": "draw explain play steps",
-    "training": "fit predict",
+    "training": "fit",
+    "prediction": "predict",
     "serialization": "load save",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}

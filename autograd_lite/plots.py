@@ -12,7 +12,8 @@ from autograd_lite.data import as_samples, as_targets
 from autograd_lite.functions import mean
 from autograd_lite.module import Module
 from autograd_lite.nn import Activation, Layer, Neuron
-from autograd_lite.training import History, predict
+from autograd_lite.prediction import predict
+from autograd_lite.training import History
 from autograd_lite.value import Value
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar, overload
 
 from autograd_lite import ops
-from autograd_lite.value import Value, apply_to_sequence
+from autograd_lite.value import Value, apply_dot, apply_to_sequence
 
 Number = TypeVar("Number", Value, float)
 
@@ -479,11 +479,7 @@ def dot(a: Iterable[Value | float], b: Iterable[Value | float], bias: Value | fl
     >>> y.data, y.partials
     (11.5, (3.0, 4.0))
     """
-    left = tuple(a)
-    right = tuple(b)
-    if len(left) != len(right):
-        raise ValueError(f"dot takes two sequences of the same length, got {len(left)} and {len(right)} numbers")
-    return apply_to_sequence(ops.DOT, (*left, *right, bias))
+    return apply_dot(a, b, bias)
 
 
 def total(xs: Iterable[Value | float]) -> Value | Any:

@@ -12,15 +12,16 @@ This file is typed Python that mypyc compiles to a native extension; it runs unc
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Complex, Number, Real
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from autograd_lite import ops
 from autograd_lite._native import i64, mypyc_attr
-from autograd_lite.ops import ADD, DIV, DOT, MUL, NEG, POW, SUB, Op, ieee_power
+from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, ieee_power
 
 if TYPE_CHECKING:
     from autograd_lite.drawing import Picture
@@ -315,8 +316,9 @@ class Value:
         return NotImplemented
 
     # --- arithmetic ---------------------------------------------------------------------------------------------------
-    # The rows of the table for + - * / and negation, written out for speed; a test holds the two equal. `Any` is what a
-    # stranger's class answers (an array of Values, say) when we leave the operation to it.
+    # The rows of the table for + - * are written out for speed, here and in `_evaluate`, with a few more; a test holds
+    # them equal to their rows. `Any` is what a stranger's class answers (an array of Values, say) when we leave the
+    # operation to it.
 
     def __add__(self, other: object) -> Value | Any:
         if isinstance(other, Value):
@@ -397,28 +399,28 @@ class Value:
         """
         seed = _as_float(gradient, "the gradient given to backward()")
         with _engine.lock:
-            ancestors = self._ancestors()
-            for node in ancestors:
+            nodes = self._discover()
+            for node in nodes:
                 if node._op is None:
                     node._partial_left = node._grad
-            self._partial_left = self._grad if self._op is None else self._partial_left
             try:
-                for node in ancestors:
+                for node in nodes:
                     node._grad = 0.0
                 self._grad = seed
-                _send_gradient(self)
-                for node in reversed(ancestors):
+                base = self._mark
+                ready: list[Value] = [self]
+                while ready:
+                    node = ready.pop()
                     _send_gradient(node)
+                    _count_down(node, base, ready)
             except BaseException:  # an interrupt: no gradient is lost
-                for node in ancestors:
+                for node in nodes:
                     if node._op is None:
                         node._grad = node._partial_left
                 raise
-            for node in ancestors:
+            for node in nodes:
                 if node._op is None:
                     node._grad += node._partial_left
-            if self._op is None:
-                self._grad += self._partial_left
 
     def forward(self) -> float:
         """Compute the graph again, left to right, from the data that its leaves have now.
@@ -469,70 +471,59 @@ class Value:
 
     def _ancestors(self) -> list[Value]:
         """All nodes that this one was computed from, each after its parents (Kahn's algorithm)."""
-        if self._op is None:
-            return []
         extra = self._extra
         if extra is not None and extra.order is not None:
             return extra.order
         with _engine.lock:
-            # First count for each node the operands it is. Its mark is the count above a base that no earlier pass
-            # has reached, so marks need no clearing and an interrupted pass does no harm.
-            base = _engine.next_mark
-            bound = base
-            found: list[Value] = [self]
-            self._mark = base
-            try:
-                for node in found:
-                    bound += 2
-                    left = node._left
-                    if left is not None:
-                        if left._mark <= base:
-                            left._mark = base
-                            found.append(left)
-                        left._mark += 1
-                    right = node._right
-                    if right is not None:
-                        if right._mark <= base:
-                            right._mark = base
-                            found.append(right)
-                        right._mark += 1
-                    extra = node._extra
-                    if extra is not None and extra.operands is not None:
-                        bound += len(extra.operands)
-                        for operand in extra.operands:
-                            if isinstance(operand, Value):
-                                if operand._mark <= base:
-                                    operand._mark = base
-                                    found.append(operand)
-                                operand._mark += 1
-            finally:
-                _engine.next_mark = bound
-            # Then take each node once all its uses are taken: that is right to left.
+            self._discover()
+            base = self._mark
             order: list[Value] = []
             ready: list[Value] = [self]
-            while ready:
+            while ready:  # right to left: a node is ready once all its uses are taken
                 node = ready.pop()
                 order.append(node)
+                _count_down(node, base, ready)
+        order.reverse()
+        order.pop()
+        return order
+
+    def _discover(self) -> list[Value]:
+        """Find all nodes of the graph, this one first, and count for each the operands it is.
+
+        The count stands in the node's mark, above a base that no earlier pass has reached: so marks need no clearing,
+        and a pass that was interrupted does no harm. This node's own mark is the base.
+        """
+        base = _engine.next_mark
+        bound = base
+        found: list[Value] = [self]
+        self._mark = base
+        try:
+            for node in found:
+                bound += 2
                 left = node._left
                 if left is not None:
-                    left._mark -= 1
-                    if left._mark == base:
-                        ready.append(left)
+                    if left._mark <= base:
+                        left._mark = base
+                        found.append(left)
+                    left._mark += 1
                 right = node._right
                 if right is not None:
-                    right._mark -= 1
-                    if right._mark == base:
-                        ready.append(right)
+                    if right._mark <= base:
+                        right._mark = base
+                        found.append(right)
+                    right._mark += 1
                 extra = node._extra
                 if extra is not None and extra.operands is not None:
+                    bound += len(extra.operands)
                     for operand in extra.operands:
                         if isinstance(operand, Value):
-                            operand._mark -= 1
-                            if operand._mark == base:
-                                ready.append(operand)
-            order.reverse()
-            order.pop()
-            return order
+                            if operand._mark <= base:
+                                operand._mark = base
+                                found.append(operand)
+                            operand._mark += 1
+        finally:
+            _engine.next_mark = bound
+        return found
 
     def draw(self, **options: Any) -> Picture:
         """Draw the graph of this node: `autograd_lite.draw(self, **options)`, a `Picture`."""
@@ -793,6 +784,15 @@ def _apply_binary(op: Op, left: object, right: object) -> Value:
     return _apply(op, parent_left, constant_left, parent_right, constant_right)
 
 
+def apply_dot(a: Iterable[object], b: Iterable[object], bias: object) -> Any:
+    """Apply `dot`: bias + a₁b₁ + … + aₙbₙ."""
+    left = tuple(a)
+    right = tuple(b)
+    if len(left) != len(right):
+        raise ValueError(f"dot takes two sequences of the same length, got {len(left)} and {len(right)} numbers")
+    return apply_to_sequence(DOT, left + right + (bias,))  # the quickest way
+
+
 def apply_to_sequence(op: Op, operands: tuple[object, ...]) -> Any:
     """Apply a row that takes a sequence, or more than two operands: a node if one of them is a Value."""
     for operand in operands:
@@ -817,6 +817,27 @@ def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
 
 
 # --- one node of a pass -----------------------------------------------------------------------------------------------
+
+
+def _count_down(node: Value, base: i64, ready: list[Value]) -> None:
+    """Take one use of each parent; one without further uses is ready."""
+    left = node._left
+    if left is not None:
+        left._mark -= 1
+        if left._mark == base:
+            ready.append(left)
+    right = node._right
+    if right is not None:
+        right._mark -= 1
+        if right._mark == base:
+            ready.append(right)
+    extra = node._extra
+    if extra is not None and extra.operands is not None:
+        for operand in extra.operands:
+            if isinstance(operand, Value):
+                operand._mark -= 1
+                if operand._mark == base:
+                    ready.append(operand)
 
 
 def _send_gradient(node: Value) -> None:
@@ -887,6 +908,12 @@ def _evaluate_unary(node: Value, op: Op) -> None:
     if op is NEG:
         node._data = -x
         node._partial_left = -1.0
+    elif op is RELU:
+        node._data = 0.0 if x <= 0.0 else x
+        node._partial_left = 1.0 if x > 0.0 else 0.0
+    elif op is EXP:
+        node._data = math.exp(x)
+        node._partial_left = node._data
     else:
         node._data = op.forward(x)
         (node._partial_left,) = op.partials(x, node._data)

@@ -9,7 +9,7 @@ import time
 import tracemalloc
 
 LEAVES = 32
-BLOCK = 20_000
+BLOCK = 2_000
 
 
 def expression(operations, mixed=False, seed=0):

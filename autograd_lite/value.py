@@ -873,9 +873,13 @@ def _evaluate(node: Value, op: Op) -> None:
             _evaluate_binary(node, op)
     except (ArithmeticError, ValueError) as error:
         operands = [
-            f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else f"{float(x)!r}" for x in node.operands
+            f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else f"{_number(x)!r}" for x in node.operands
         ]
-        raise type(error)(f"{error}, in {op.name}({', '.join(operands)})") from error
+        where = f"in {op.name}({', '.join(operands)})"
+        if type(error) in (ValueError, ZeroDivisionError, OverflowError):
+            raise type(error)(f"{error}, {where}") from error
+        error.add_note(where)
+        raise
 
 
 def _evaluate_unary(node: Value, op: Op) -> None:

@@ -34,7 +34,7 @@ class Model:
 
     def loss(self, x, y):
         """The mean loss of one document: x and y are its one-hot characters, y one character later."""
-        layer = lambda W, v: [dot(row, v) for row in W]  # noqa: E731
+        layer = lambda W, v: [dot(row, v) for row in W]
         h = [[a + b for a, b in zip(layer(self.embedding, c), p)] for c, p in zip(x, self.position)]
         h = [rms_norm(v) for v in h]
         n = [rms_norm(v) for v in h]

@@ -81,7 +81,7 @@ def torch():
     import torch
 
     torch.set_num_threads(1)
-    leaf = lambda x: torch.tensor(float(x), dtype=torch.float64, requires_grad=True)  # noqa: E731
+    leaf = lambda x: torch.tensor(float(x), dtype=torch.float64, requires_grad=True)
     return Engine("PyTorch scalars", leaf, {name: getattr(torch, name) for name in ("tanh", "exp", "log", "relu")})
 
 

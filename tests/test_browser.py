@@ -324,7 +324,7 @@ LUMINANCE = """(element, property) => {
 def test_text_has_contrast_in_both_themes(open_page, theme):
     page = open_page(steps(small_graph()).html(), color_scheme=theme)
     go(page, 9)
-    luminance = lambda selector, what: page.locator(selector).first.evaluate(LUMINANCE, what)  # noqa: E731
+    luminance = lambda selector, what: page.locator(selector).first.evaluate(LUMINANCE, what)
     paper, card = luminance("html", "backgroundColor"), luminance("#panel", "backgroundColor")
     assert (paper < 0.05) == (theme == "dark")
     pairs = [

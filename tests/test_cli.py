@@ -137,18 +137,6 @@ def test_any_text_is_a_number_or_a_known_error(text):
     assert isinstance(result, (Value, float))
 
 
-def test_eval_explains_with_a_bump(capsys):
-    code, out, _ = run(capsys, "eval", "--epsilon", "0.001", "-w**2", "w=3", "--explain")
-    assert code == 0
-    assert "∂v1/∂w" in out
-    assert "−6.001" in out
-
-
-def test_eval_saves_a_page_that_plays_the_steps(capsys, tmp_path):
-    assert run(capsys, "eval", "w*w", "w=1", "--steps", str(tmp_path / "page.html"))[0] == 0
-    assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
-
-
 def test_the_file_that_cannot_be_written_is_exit_code_1(capsys, tmp_path):
     code, _, err = run(capsys, "eval", "w", "w=1", "--draw", str(tmp_path / "no" / "g.svg"))
     assert (code, err.count("\n")) == (1, 1)

@@ -60,7 +60,7 @@ def test_hinge_loss():
 
 
 def test_classes_as_numbers():
-    make = lambda: nn.MLP(2, [6, 3], "relu", seed=1)  # noqa: E731
+    make = lambda: nn.MLP(2, [6, 3], "relu", seed=1)
     assert_trains_the_same(make_net=make, loss=losses.cross_entropy, y=np.arange(40) % 3)
 
 
@@ -86,7 +86,7 @@ def test_the_optimiser_goes_on_eagerly_where_fit_left_it():
 
 def test_a_net_that_decides_trains_eagerly_with_one_warning():
     inner = nn.MLP(2, [3, 1], seed=0)
-    net = lambda x: inner(x) if inner(x) > 0 else inner(x) * 2.0  # noqa: E731
+    net = lambda x: inner(x) if inner(x) > 0 else inner(x) * 2.0
     with pytest.warns(UserWarning, match="comparison") as seen:
         history = fit(
             net, X, Y, loss=losses.mse, optimizer=optim.SGD(inner.parameters(), lr=0.01), epochs=2, progress=False
@@ -107,7 +107,7 @@ def test_dropout_draws_a_mask_for_each_batch():
 
 
 def test_dropout_in_fit():
-    make = lambda: nn.Sequential(nn.Layer(2, 8, "tanh", seed=0), nn.Dropout(0.2, seed=1), nn.Layer(8, 1, None, seed=2))  # noqa: E731
+    make = lambda: nn.Sequential(nn.Layer(2, 8, "tanh", seed=0), nn.Dropout(0.2, seed=1), nn.Layer(8, 1, None, seed=2))
     history, _ = trained("auto", make_net=make, epochs=30, validation=(X, Y))
     assert history.validation_loss[-1] < history.validation_loss[0]
 
@@ -137,5 +137,5 @@ def test_many_predictions_are_those_of_the_net():
 
 def test_predictions_of_a_net_that_decides():
     inner = nn.MLP(2, [3, 1], seed=0)
-    net = lambda x: inner(x) if inner(x) > 0 else -inner(x)  # noqa: E731
+    net = lambda x: inner(x) if inner(x) > 0 else -inner(x)
     assert (predict(net, np.random.default_rng(0).normal(size=(300, 2))) >= 0).all()

@@ -24,7 +24,7 @@ def test_regression_losses_are_their_formulas(pairs):
     p, y = (np.array(side) for side in zip(*pairs))
     d = p - y
     predictions = [Value(x) for x in p]
-    close = lambda expected: pytest.approx(expected, rel=1e-12, abs=1e-300)  # noqa: E731
+    close = lambda expected: pytest.approx(expected, rel=1e-12, abs=1e-300)
     assert losses.mse(predictions, y).data == close(np.mean(d**2))
     assert losses.half_mse(predictions, y).data == close(0.5 * np.sum(d**2))
     assert losses.mae(predictions, y).data == close(np.mean(abs(d)))

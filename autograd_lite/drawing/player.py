@@ -110,7 +110,7 @@ class Player:
     def _repr_html_(self) -> str:
         # A document of its own, without access to the notebook: two players share neither ids, styles nor keys.
         width, height = self._size()
-        picture_height = height * min(1.9, max(0.8, _FRAME_WIDTH / width))
+        picture_height = height * min(1.9, max(0.75, _FRAME_WIDTH / width))
         frame_height = min(_HIGHEST_FRAME, max(_LOWEST_FRAME, round(picture_height) + _AROUND))
         return (
             f'<iframe sandbox="allow-scripts" title="{escape(self.picture.title)}" width="100%" height="{frame_height}"'

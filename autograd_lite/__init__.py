@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.checks import check_gradients as check_gradients
     from autograd_lite.checks import numerical_gradient as numerical_gradient
     from autograd_lite.compiler import compile as compile
+    from autograd_lite.define import define_op as define_op
     from autograd_lite.drawing import draw as draw
     from autograd_lite.drawing import explain as explain
     from autograd_lite.drawing import play as play
@@ -32,10 +33,10 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
     from autograd_lite.minimizing import minimize as minimize
+    from autograd_lite.prediction import predict as predict
     from autograd_lite.serialization import load as load
     from autograd_lite.serialization import save as save
     from autograd_lite.training import fit as fit
-    from autograd_lite.training import predict as predict
     from autograd_lite.transforms import derivative as derivative
     from autograd_lite.transforms import grad as grad
     from autograd_lite.transforms import hessian as hessian
@@ -52,7 +53,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
 # `import autograd_lite` is instant.
 _ROOMS = {
     "value": "Value no_grad",
-    "functions": "acos acosh asin asinh atan atan2 atanh cos cosh define_op dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
+    "functions": "acos acosh asin asinh atan atan2 atanh cos cosh dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
+    "define": "define_op",
     "graph": "Graph",
     "adjoints": "gradients jvp",
     "transforms": "derivative grad hessian hvp jacobian value_and_grad vjp",
@@ -60,7 +62,8 @@ _ROOMS = {
     "minimizing": "minimize",
     "compiler": "compile",
     "drawing": "draw explain play steps",
-    "training": "fit predict",
+    "training": "fit",
+    "prediction": "predict",
     "serialization": "load save",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}

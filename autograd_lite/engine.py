@@ -17,7 +17,7 @@ from autograd_lite.functions import mean, softplus
 from autograd_lite.module import Module
 from autograd_lite.nn import Dropout
 from autograd_lite.optim import Optimizer
-from autograd_lite.training import in_use, predict
+from autograd_lite.prediction import in_use, predict
 from autograd_lite.value import Value
 
 

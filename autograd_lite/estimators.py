@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from autograd_lite import losses, optim
 from autograd_lite.losses import Loss
 from autograd_lite.nn import MLP
-from autograd_lite.training import fit, predict
+from autograd_lite.prediction import predict
+from autograd_lite.training import fit
 
 try:
     import numpy

@@ -1,18 +1,14 @@
 """The operations table as functions, of Values or of plain numbers.
 
-`tanh(v)` is `v.tanh()`; `tanh(0.5)` is a float, so a formula written once computes with either. `define_op` adds an
-operation of your own.
+`tanh(v)` is `v.tanh()`; `tanh(0.5)` is a float, so a formula written once computes with either.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from numbers import Real
-from typing import Any, Final, TypeVar, final, overload
+from collections.abc import Iterable
+from typing import Any, TypeVar, overload
 
 from autograd_lite import ops
-from autograd_lite.ops import Op
 from autograd_lite.value import Value, apply_to_sequence
 
 Number = TypeVar("Number", Value, float)
@@ -556,100 +552,3 @@ def _not_empty(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
     if not values:
         raise ValueError(f"{name} takes at least one number, got none")
     return values
-
-
-def define_op(
-    name: str,
-    forward: Callable[..., float],
-    partials: Callable[..., Any],
-    symbol: str | None = None,
-) -> Callable[..., Any]:
-    """Add an operation of your own: differentiable, drawable and compilable like those of the table.
-
-    Parameters
-    ----------
-    name : str
-        What it is called in messages.
-    forward : callable
-        `forward(*xs) -> float`, on floats.
-    partials : callable
-        `partials(*xs, y)`, y being the result: one local derivative ∂y/∂x for each x, in a sequence (for a single x also
-        by itself). Written with arithmetic and the functions of this package, the rule serves floats, Values (for
-        derivatives of any order) and arrays. Where it raises on floats the derivative is nan.
-    symbol : str, optional
-        How pictures and formulas write it; the name if not given.
-
-    Returns
-    -------
-    callable
-        The operation as a function of Values, floats or arrays.
-
-    Raises
-    ------
-    TypeError
-        If `name` is no str, or `forward` or `partials` cannot be called; on use, if `forward` returns no real number or
-        `partials` not one derivative for each operand.
-
-    Examples
-    --------
-    >>> cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * x**2)
-    >>> x = Value(2.0)
-    >>> cube(x).backward()
-    >>> x.grad
-    12.0
-    """
-    if not isinstance(name, str) or not name:
-        raise TypeError(f"define_op takes a name, got {name!r}")
-    for what, rule in (("forward", forward), ("partials", partials)):
-        if not callable(rule):
-            raise TypeError(f"define_op {name!r} takes a function as {what}, got {type(rule).__name__}: {rule!r}")
-    return Op(name, symbol or name, _arity(forward), _Forward(name, forward), _Partials(name, partials))
-
-
-def _arity(function: Callable[..., Any]) -> int:
-    """The number of arguments; 0 if there may be any number."""
-    import inspect
-
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except ValueError:  # a function of C that does not tell
-        return 0
-    return 0 if any([p.kind is p.VAR_POSITIONAL for p in parameters]) else len(parameters)
-
-
-@final
-class _Forward:
-    """A user's forward rule, held to returning a float."""
-
-    def __init__(self, name: str, rule: Callable[..., Any]) -> None:
-        self.name: Final = name
-        self.rule: Final = rule
-
-    def __call__(self, *xs: float) -> float:
-        y = self.rule(*xs)
-        if not isinstance(y, (float, int, Real)):
-            raise TypeError(f"the forward rule of {self.name} must return a real number, got {type(y).__name__}: {y!r}")
-        return float(y)
-
-
-@final
-class _Partials:
-    """A user's derivative rule, held to one derivative for each operand, and to never raising on floats."""
-
-    def __init__(self, name: str, rule: Callable[..., Any]) -> None:
-        self.name: Final = name
-        self.rule: Final = rule
-
-    def __call__(self, *operands: Any) -> tuple[Any, ...]:
-        try:
-            result = self.rule(*operands)
-        except (ArithmeticError, ValueError):
-            if not all([isinstance(operand, float) for operand in operands]):
-                raise
-            return (math.nan,) * (len(operands) - 1)
-        partials = tuple(result) if isinstance(result, (tuple, list)) else (result,)
-        if len(partials) != len(operands) - 1:
-            raise TypeError(
-                f"the partials of {self.name} must be one for each of its {len(operands) - 1} operands, got {result!r}"
-            )
-        return tuple([float(partial) if isinstance(partial, Real) else partial for partial in partials])

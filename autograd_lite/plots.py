@@ -12,7 +12,8 @@ from autograd_lite.data import as_samples, as_targets
 from autograd_lite.functions import mean
 from autograd_lite.module import Module
 from autograd_lite.nn import Activation, Layer, Neuron
-from autograd_lite.training import History, predict
+from autograd_lite.prediction import predict
+from autograd_lite.training import History
 from autograd_lite.value import Value
 
 if TYPE_CHECKING:
@@ -183,7 +184,8 @@ class BoundaryAnimation:
         ImportError
             If matplotlib or Pillow is missing.
         """
-        figure = _new_figure(5.0, 4.2)
+        x1, x2 = _grid(as_samples(self.X), 2)
+        figure = _new_figure(5.0, min(max(3.9 * float((x2.max() - x2.min()) / (x1.max() - x1.min())) + 0.9, 2.5), 7.0))
         try:
             import matplotlib.pyplot as plt
             from matplotlib.animation import FuncAnimation, PillowWriter

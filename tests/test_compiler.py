@@ -406,7 +406,7 @@ def test_a_large_batch():
 
 
 def test_single_precision():
-    f, _, x_shape, _ = mlp_by_hand(random.Random(1), 6)
+    f, _parameters, x_shape, _y_shape = mlp_by_hand(random.Random(1), 6)
     X, y = np.ones((3, *x_shape), np.float32), np.zeros(3, np.float32)
     compiled = compile(f)
     assert compiled(X, y).dtype == np.float32

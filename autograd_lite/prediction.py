@@ -1,0 +1,77 @@
+"""predict: apply a net to many samples, as in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from autograd_lite.data import as_samples, require_numpy
+from autograd_lite.module import Module
+from autograd_lite.value import no_grad
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
+
+Net = Callable[[Any], Any]
+
+_WORTH_COMPILING = 200  # samples: for fewer of them the net itself is as fast
+
+
+@contextmanager
+def in_use(net: Net) -> Iterator[None]:
+    """Within this context a net computes as in use, not as in training: `Dropout` lets everything through."""
+    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _compiled_outputs(net: Net, samples: Array) -> Array | None:
+    """The outputs by the net's program; None if it cannot be compiled or a result is not finite."""
+    from autograd_lite.compiler import compile
+
+    try:
+        outputs: Array = compile(lambda x: net(x))(samples)
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
+        return None
+    return outputs
+
+
+def predict(net: Net, X: Any) -> Array:
+    """Apply a net to many samples, as in use: without a graph, and with `Dropout` switched off.
+
+    Parameters
+    ----------
+    net : Module or callable
+    X : lists, array or frame of shape (n, features), or (n,) for one feature
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n,) for a net with one output, else (n, outputs)
+
+    Examples
+    --------
+    >>> from autograd_lite import nn
+    >>> predict(nn.MLP(2, [3, 1], seed=0), [[0.0, 0.0], [1.0, 1.0]]).shape
+    (2,)
+    """
+    numpy = require_numpy()
+
+    samples = as_samples(X)
+    with in_use(net):
+        if len(samples) >= _WORTH_COMPILING:
+            compiled = _compiled_outputs(net, samples)
+            if compiled is not None:
+                return compiled
+        with no_grad():
+            outputs = [net(x) for x in samples.tolist()]
+    rows = [list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs]
+    predictions: Array = numpy.array(rows)
+    return predictions

@@ -11,7 +11,8 @@ import numpy as np
 
 from autograd_lite import losses
 from autograd_lite.compiler.bind import Bound
-from autograd_lite.compiler.compiled import CompiledFunction, Plan, compile
+from autograd_lite.compiler.compiled import CompiledFunction, compile
+from autograd_lite.compiler.plan import Plan
 from autograd_lite.functions import mean, softplus
 from autograd_lite.module import Module
 from autograd_lite.nn import Dropout

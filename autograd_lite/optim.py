@@ -123,11 +123,9 @@ class Optimizer:
         numpy.ndarray
             The new parameters.
         """
-        numpy = require_numpy()
-
         if self.clip_norm is not None or self.clip_value is not None:
-            gradients = numpy.asarray(self._clipped(gradients.tolist()))
-        state = [numpy.asarray(values) for values in self._started()]
+            gradients = _array(self._clipped(gradients.tolist()))
+        state = [_array(values) for values in self._started()] if self._initial_state else []
         parameters, *self._state = self.update(parameters, gradients, self.lr, *state)
         self.steps += 1
         return parameters
@@ -474,6 +472,10 @@ def clip_grad_value(params: Iterable[Value], max_value: float) -> None:
     _positive("max_value", max_value)
     for p in _checked(params):
         p.grad = _cut(p.grad, max_value)
+
+
+def _array(numbers: Any) -> Any:
+    return require_numpy().asarray(numbers)
 
 
 def _scale(gradients: list[float], max_norm: float) -> float:

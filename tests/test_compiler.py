@@ -508,3 +508,30 @@ def test_backward_of_several_outputs():
 def test_no_source_before_the_first_call():
     with pytest.raises(ValueError, match="call it once"):
         compile(lambda x: x * 2.0).source  # noqa: B018
+
+
+def test_weights_used_both_ways_are_one_matrix():
+    draw = random.Random(0)
+    W = values(draw, 4, 5)
+
+    def f(x):
+        hidden = [tanh(sum(x[i] * W[j][i] for i in range(5))) for j in range(4)]
+        return logsumexp([sum(W[j][i] * hidden[j] for j in range(4)) for i in range(5)])
+
+    compiled = assert_same(f, flat(W), np.random.default_rng(0).normal(size=(3, 5)))
+    assert "z1 = W1 @ x" in compiled.source
+    assert "z2 = W1.T @ a1" in compiled.source
+
+
+def test_backpropagation_through_time():
+    draw = random.Random(0)
+    U, W, b = values(draw, 6, 2), values(draw, 6, 6), values(draw, 6)
+
+    def f(xs):
+        h = [tanh(z) for z in weighted_sums(U, xs[0], b)]
+        for x in xs[1:]:
+            h = [tanh(u + w) for u, w in zip(weighted_sums(U, x, b), weighted_sums(W, h), strict=True)]
+        return mean(h)
+
+    compiled = assert_same(f, flat([U, W, b]), np.random.default_rng(0).normal(size=(3, 4, 2)))
+    assert "d_a2 = W2.T @ d_z3" in compiled.source

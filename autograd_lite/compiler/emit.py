@@ -9,7 +9,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.compiler.contractions import Contractions
 from autograd_lite.compiler.differentiate import Formula, Partial, Send
-from autograd_lite.compiler.formulas import Call, calls_of, numpy_name
+from autograd_lite.compiler.formulas import Call, call_text, calls_of, numpy_name, partial_on_arrays, plus
 from autograd_lite.compiler.operands import SAMPLES, Operands, Shape
 from autograd_lite.compiler.program import Part, Program, Statement
 from autograd_lite.compiler.rows import Rows, strides_of
@@ -56,7 +56,7 @@ class Emitter:
                 out = self._contraction_into(part, target, s.shape)
                 term = Value(1.0)
                 leaves[term] = target
-                root = _plus(term, root)
+                root = plus(term, root)
             elif part.spec:
                 shape = self._full(s.shape, target.lane)
                 buffer = self.operands.take_buffer(shape)
@@ -68,7 +68,7 @@ class Emitter:
                 factors = [Value(1.0) for _ in part.factors]
                 leaves.update(zip(factors, part.factors, strict=True))
                 product = factors[0] if len(factors) == 1 else factors[0] * factors[1]
-                root = _plus(root, product, part.coefficient)
+                root = plus(root, product, part.coefficient)
         assert isinstance(root, Value)
         if root.op is not None or not out:
             self._formula(Formula(root, leaves), target, s.shape, target.lane)
@@ -137,7 +137,7 @@ class Emitter:
                 to = self.operands.take_buffer(shape)
                 taken.append(to)
             place[i] = to
-            self.operands.lines.append(_call_text(call.function, texts, to))
+            self.operands.lines.append(call_text(call.function, texts, to))
         for name in taken:
             self.operands.give_back(name, shape)
 
@@ -188,7 +188,7 @@ class Emitter:
             return self._formula(value, target, send.shape, lane, buffer)
         if isinstance(value, Partial):
             texts = [self._operand(x, lane) if isinstance(x, Rows) else repr(x) for x in value.operands]
-            rule = self.operands.constant(_partial_on_arrays(value.op, value.operand), f"d_{value.op.name}")
+            rule = self.operands.constant(partial_on_arrays(value.op, value.operand), f"d_{value.op.name}")
             out = buffer if target is None else self.operands.view(target)
             self.operands.lines.append(f"{out}[...] = {rule}({', '.join(texts)})")
             self.operands.lines.append(f"multiply({out}, {self._operand(value.gradient, lane)}, out={out})")
@@ -255,39 +255,9 @@ class Emitter:
             )
 
 
-def _plus(left: Value | float, right: Value | float, c: float = 1.0) -> Value:
-    if c == -1.0 and not (isinstance(left, float) and left == 0.0):
-        return left - right  # type: ignore[return-value]
-    if c != 1.0:
-        right = -right if c == -1.0 else right * c
-    if isinstance(left, float) and left == 0.0:
-        return right  # type: ignore[return-value]
-    if isinstance(right, float) and right == 0.0:
-        return left  # type: ignore[return-value]
-    return left + right  # type: ignore[return-value]
-
-
 def _uses(root: Value, leaf: Value) -> bool:
     return any([node is leaf for node in root.topological_order()])
 
 
 def _sums_samples(value: Any) -> bool:
     return isinstance(value, Part) and value.spec != "sum" and not value.spec.endswith("n")
-
-
-def _call_text(function: str, operands: list[str], out: str) -> str:
-    if function == "where":
-        return f"copyto({out}, where({', '.join(operands)}))"
-    if hasattr(np, function):
-        return f"{function}({', '.join(operands)}, out={out})"
-    return f"{out}[...] = {function}({', '.join(operands)})"
-
-
-def _partial_on_arrays(op: Op, operand: int) -> Any:
-    def rule(*numbers: float) -> float:
-        return float(op.partials(*[float(x) for x in numbers])[operand])
-
-    def on_arrays(*arrays: Any) -> Any:
-        return np.frompyfunc(rule, len(arrays), 1)(*arrays).astype(float)
-
-    return on_arrays

@@ -105,3 +105,37 @@ def calls_of(
 
     result = run(root, dict(names))
     return calls, result
+
+
+def plus(left: Value | float, right: Value | float, c: float = 1.0) -> Value:
+    """left + c * right, written as short as can be."""
+    if c == -1.0 and not (isinstance(left, float) and left == 0.0):
+        return left - right  # type: ignore[return-value]
+    if c != 1.0:
+        right = -right if c == -1.0 else right * c
+    if isinstance(left, float) and left == 0.0:
+        return right  # type: ignore[return-value]
+    if isinstance(right, float) and right == 0.0:
+        return left  # type: ignore[return-value]
+    return left + right  # type: ignore[return-value]
+
+
+def call_text(function: str, operands: list[str], out: str) -> str:
+    """The line that applies a function and writes its result into an array."""
+    if function == "where":
+        return f"copyto({out}, where({', '.join(operands)}))"
+    if hasattr(np, function):
+        return f"{function}({', '.join(operands)}, out={out})"
+    return f"{out}[...] = {function}({', '.join(operands)})"
+
+
+def partial_on_arrays(op: Op, operand: int) -> Any:
+    """The local derivative towards one operand, as a function of arrays that goes number by number."""
+
+    def rule(*numbers: float) -> float:
+        return float(op.partials(*[float(x) for x in numbers])[operand])
+
+    def on_arrays(*arrays: Any) -> Any:
+        return np.frompyfunc(rule, len(arrays), 1)(*arrays).astype(float)
+
+    return on_arrays

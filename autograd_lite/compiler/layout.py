@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from autograd_lite.compiler.grids import FactorList
-from autograd_lite.compiler.normalise import Term
 from autograd_lite.compiler.program import Block, Statement
 from autograd_lite.compiler.rows import Rows
+from autograd_lite.compiler.terms import Term
 
 
 class Layout:

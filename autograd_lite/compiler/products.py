@@ -6,9 +6,9 @@ import numpy as np
 
 from autograd_lite.compiler.grids import FactorList, Grid, find_grids
 from autograd_lite.compiler.layout import Layout
-from autograd_lite.compiler.normalise import Product, Term
 from autograd_lite.compiler.program import Part, Statement
 from autograd_lite.compiler.rows import Rows, common_shape, full_shape, partition, pieces, strides_of
+from autograd_lite.compiler.terms import Product, Term
 
 _MANY = 4  # so many equally weighted terms are added up by one instruction
 

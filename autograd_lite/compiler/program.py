@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd_lite.compiler.normalise import Term
 from autograd_lite.compiler.rows import Index, Rows
+from autograd_lite.compiler.terms import Term
 from autograd_lite.ops import Op
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compiler.layout import Layout
-from autograd_lite.compiler.normalise import NormalForm, Term
 from autograd_lite.compiler.products import Products
 from autograd_lite.compiler.program import Program, Statement
 from autograd_lite.compiler.rows import Index, Rows, common_shape, full_shape, partition, pieces
+from autograd_lite.compiler.terms import NormalForm, Term
 
 
 def schedule(form: NormalForm, arguments: list[tuple[str, int]]) -> Program:

@@ -139,7 +139,7 @@ class Writer:
         pattern = _MATRIX_PRODUCTS.get(spec)
         if pattern is None and spec.count("r") and not spec.count("l"):
             pattern = _MATRIX_PRODUCTS.get(spec.replace("r", "l"))
-        text = pattern.format(*texts) if pattern else f'einsum("{spec}", {", ".join(texts)})'
+        text = pattern.format(*texts).replace(".T.T", "") if pattern else f'einsum("{spec}", {", ".join(texts)})'
         return text if part.coefficient == 1.0 else f"{_short(part.coefficient)} * ({text})"
 
     # --- instructions -------------------------------------------------------------------------------------------------

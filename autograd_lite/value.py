@@ -399,7 +399,8 @@ class Value:
         """
         seed = _as_float(gradient, "the gradient given to backward()")
         with _engine.lock:
-            nodes = self._discover()
+            is_replayed = self._extra is not None and self._extra.order is not None
+            nodes = self.topological_order() if is_replayed else self._discover()
             for node in nodes:
                 if node._op is None:
                     node._partial_left = node._grad
@@ -407,12 +408,16 @@ class Value:
                 for node in nodes:
                     node._grad = 0.0
                 self._grad = seed
-                base = self._mark
-                ready: list[Value] = [self]
-                while ready:
-                    node = ready.pop()
-                    _send_gradient(node)
-                    _count_down(node, base, ready)
+                if is_replayed:  # the order is known
+                    for node in reversed(nodes):
+                        _send_gradient(node)
+                else:  # find it on the way, as _ancestors does
+                    base = self._mark
+                    ready: list[Value] = [self]
+                    while ready:
+                        node = ready.pop()
+                        _send_gradient(node)
+                        _count_down(node, base, ready)
             except BaseException:  # an interrupt: no gradient is lost
                 for node in nodes:
                     if node._op is None:

@@ -357,6 +357,9 @@ class Value:
         return _operate(MUL, other, self)
 
     def __truediv__(self, other: object) -> Value | Any:
+        if isinstance(other, Value) and other._data != 0.0:
+            z = self._data / other._data
+            return _node(DIV, z, self, 1.0 / other._data, other, -(z / other._data))
         return _operate(DIV, self, other)
 
     def __rtruediv__(self, other: object) -> Value | Any:

@@ -7,11 +7,9 @@ to terms. Equal terms are one object; what nothing depends on is never reached.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from autograd_lite import ops
+from autograd_lite.compiler.sums import RULES, Form, Sum
 from autograd_lite.compiler.terms import NormalForm, Product, Term
 from autograd_lite.compiler.trace import Trace
 from autograd_lite.ops import Op
@@ -21,29 +19,20 @@ _LONG = 16  # a longer sum is not rescaled term by term, but made a term of its 
 _FEW = 4  # so many differently weighted terms are added one by one; more become a product with a row of constants
 
 
-@dataclass(eq=False, slots=True)
-class _Sum:
-    """A sum that is still growing."""
-
-    products: dict[Product, float] = field(default_factory=dict)
-    pairs: int = 0  # how many products of two factors it holds, or a little more
-    of_sums: bool = False  # whether sums of products were added to it as terms of their own
-
-
-Form = float | Term | _Sum
-
-
 def normalise(trace: Trace) -> NormalForm:
     """Rewrite a trace as sums of products and operations."""
-    return _Normaliser().run(trace)
+    return Normaliser().run(trace)
 
 
-class _Normaliser:
+class Normaliser:
+    """The terms made so far, and the rewriting of forms into terms."""
+
     def __init__(self) -> None:
         self.terms: list[Term] = []
         self.known: dict[Any, Term] = {}
 
     def run(self, trace: Trace) -> NormalForm:
+        """Rewrite node by node, from the leaves to the outputs."""
         forms: dict[int, Form] = {}
         for i, leaf in enumerate(trace.inputs):
             forms[id(leaf)] = self._new("input", lane=True, active=False, position=i)
@@ -56,11 +45,11 @@ class _Normaliser:
             if op is None:
                 continue
             of = [forms[id(x)] if isinstance(x, Value) else x for x in operands]
-            rule = _RULES.get(op)
+            rule = RULES.get(op)
             form = rule(self, *of) if rule is not None else None
             if form is None:
                 form = self._operation(op, of, node)
-            if isinstance(form, _Sum) and id(node) in used_again and (len(form.products) > 1 or form.pairs):
+            if isinstance(form, Sum) and id(node) in used_again and (len(form.products) > 1 or form.pairs):
                 form = self.term(form)  # what is used twice is computed once
             forms[id(node)] = form
         outputs = [self.term(forms[id(x)]) if isinstance(x, Value) else float(x) for x in trace.outputs]
@@ -93,7 +82,7 @@ class _Normaliser:
 
     def term(self, form: Form) -> Term | float:
         """A form as one term, or as a float if it is constant."""
-        if not isinstance(form, _Sum):
+        if not isinstance(form, Sum):
             return form
         products = {product: c for product, c in form.products.items() if c != 0.0}
         constant = products.pop((), 0.0)
@@ -105,7 +94,7 @@ class _Normaliser:
             apart = {p: c for p, c in products.items() if not any([terms[i].lane for i in p])}
             if len(apart) > 1 or any([len(p) == 2 for p in apart]):
                 products = {p: c for p, c in products.items() if p not in apart}
-                shared = self.term(_Sum(apart))
+                shared = self.term(Sum(apart))
                 assert isinstance(shared, Term)
                 products[(shared.index,)] = 1.0
         if len(products) == 1 and constant == 0.0:
@@ -154,22 +143,22 @@ class _Normaliser:
             self.known[key] = found
         return found
 
-    def add(self, total: _Sum, form: Form, scale: float = 1.0) -> None:
+    def add(self, total: Sum, form: Form, scale: float = 1.0) -> None:
         """Add scale * form to a sum."""
         products = total.products
-        if isinstance(form, _Sum):
+        if isinstance(form, Sum):
             if scale != 1.0 and len(form.products) > _LONG:
                 form = self.term(form)
             elif form.pairs > 1 and (total.of_sums or (total.pairs > 1 and _share_factors(total, form))):
                 # Merged into one long sum, the matrix product that both are rows of would be lost.
                 if not total.of_sums:
-                    inner = self.term(_Sum(dict(products)))
+                    inner = self.term(Sum(dict(products)))
                     products.clear()
                     total.pairs = 0
                     total.of_sums = True
                     self.add(total, inner)
                 form = self.term(form)
-        if isinstance(form, _Sum):
+        if isinstance(form, Sum):
             for product, c in form.products.items():
                 products[product] = products.get(product, 0.0) + scale * c
             total.pairs += form.pairs
@@ -180,13 +169,13 @@ class _Normaliser:
         else:
             products[()] = products.get((), 0.0) + scale * form
 
-    def sum_of(self, forms: tuple[Form, ...], scales: tuple[float, ...]) -> _Sum:
+    def sum_of(self, forms: tuple[Form, ...], scales: tuple[float, ...]) -> Sum:
         """The sum of scaled forms. A long first one that nothing else uses is grown in place."""
         first = forms[0]
-        if isinstance(first, _Sum) and len(first.products) > 1 and scales[0] == 1.0:
+        if isinstance(first, Sum) and len(first.products) > 1 and scales[0] == 1.0:
             total, rest = first, 1
         else:
-            total, rest = _Sum(), 0
+            total, rest = Sum(), 0
         for form, scale in zip(forms[rest:], scales[rest:], strict=True):
             self.add(total, form, scale)
         return total
@@ -195,7 +184,7 @@ class _Normaliser:
         """The product of two forms; sums of several terms are not multiplied out."""
         if isinstance(left, Term) and isinstance(right, Term):
             i, j = left.index, right.index
-            return _Sum({(i, j) if i < j else (j, i): 1.0}, 1)
+            return Sum({(i, j) if i < j else (j, i): 1.0}, 1)
         if isinstance(left, float):
             left, right = right, left
         if isinstance(right, float):
@@ -208,21 +197,21 @@ class _Normaliser:
             pair = apart if len(apart) == 2 else factors[:2]
             for i in pair:
                 factors.remove(i)
-            made = self.term(_Sum({(min(pair), max(pair)): 1.0}, 1))
+            made = self.term(Sum({(min(pair), max(pair)): 1.0}, 1))
             assert isinstance(made, Term)
             factors.append(made.index)
         product = tuple(sorted(factors))
-        return _Sum({product: c_left * c_right}, len(product) // 2)
+        return Sum({product: c_left * c_right}, len(product) // 2)
 
     def _factors(self, form: Form) -> tuple[float, Product]:
-        if isinstance(form, _Sum) and len(form.products) == 1:
+        if isinstance(form, Sum) and len(form.products) == 1:
             ((product, c),) = form.products.items()
             return c, product
         term = self.term(form)
         return (1.0, (term.index,)) if isinstance(term, Term) else (term, ())
 
 
-def _share_factors(left: _Sum, right: _Sum) -> bool:
+def _share_factors(left: Sum, right: Sum) -> bool:
     factors = {i for product in left.products if len(product) == 2 for i in product}
     return any([i in factors for product in right.products if len(product) == 2 for i in product])
 
@@ -240,51 +229,3 @@ def _used_again(operands_of: list[tuple[Value | float, ...]], outputs: list[Valu
                 else:
                     once.add(i)
     return more
-
-
-# --- what becomes part of a sum of products ---------------------------------------------------------------------------
-
-
-def _power(n: _Normaliser, base: Form, exponent: Form) -> Form | None:
-    if exponent == 1.0:
-        return base
-    if exponent == 2.0:
-        return n.multiply(base, base)
-    if exponent == 3.0:
-        return n.multiply(n.term(n.multiply(base, base)), base)
-    return None
-
-
-def _quotient(n: _Normaliser, x: Form, y: Form) -> Form | None:
-    if isinstance(y, float):
-        return n.multiply(x, 1.0 / y)
-    return None
-
-
-def _dot(n: _Normaliser, *operands: Form) -> Form:
-    size = len(operands) // 2
-    total = _Sum()
-    products = total.products
-    for left, right in zip(operands[:size], operands[size:-1], strict=True):
-        if isinstance(left, Term) and isinstance(right, Term):  # the usual case, in fewer steps
-            i, j = left.index, right.index
-            key = (i, j) if i < j else (j, i)
-            products[key] = products.get(key, 0.0) + 1.0
-            total.pairs += 1
-        else:
-            n.add(total, n.multiply(left, right))
-    n.add(total, operands[-1])
-    return total
-
-
-_RULES: dict[Op, Callable[..., Form | None]] = {
-    ops.ADD: lambda n, x, y: n.sum_of((x, y), (1.0, 1.0)),
-    ops.SUB: lambda n, x, y: n.sum_of((x, y), (1.0, -1.0)),
-    ops.NEG: lambda n, x: n.multiply(x, -1.0),
-    ops.MUL: lambda n, x, y: n.multiply(x, y),
-    ops.DIV: _quotient,
-    ops.POW: _power,
-    ops.TOTAL: lambda n, *xs: n.sum_of((0.0, *xs), (1.0,) * (len(xs) + 1)),
-    ops.MEAN: lambda n, *xs: n.sum_of((0.0, *xs), (0.0, *(1.0 / len(xs),) * len(xs))),
-    ops.DOT: _dot,
-}

@@ -1,0 +1,229 @@
+"""The statements of a program as text: named matrices and whole-array expressions, with no parentheses to spare."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.compiler.differentiate import Formula, Partial, Send
+from autograd_lite.compiler.formulas import calls_of, formula_of
+from autograd_lite.compiler.libraries import Library
+from autograd_lite.compiler.names import Names
+from autograd_lite.compiler.program import Part, Program, Statement
+from autograd_lite.compiler.rows import Rows
+from autograd_lite.ops import Op
+from autograd_lite.value import Value
+
+_INFIX = {
+    "add": ("+", 1),
+    "sub": ("-", 1),
+    "mul": ("*", 2),
+    "div": ("/", 2),
+    "pow": ("**", 4),
+    "greater": (">", 0),
+    "equal": ("==", 0),
+}
+_INFIX |= {"ieee_div": ("/", 2), "ieee_pow": ("**", 4)}
+_ATOM = 9
+_MATRIX_PRODUCTS = {  # with the axes that are of size 1 left out
+    "lk,kn->ln": "{0} @ {1}",
+    "k,kn->n": "{0} @ {1}",
+    "lk,ln->kn": "{0}.T @ {1}",
+    "ln,kn->lk": "{0} @ {1}.T",
+    "n,kn->k": "{1} @ {0}",
+    "k,n->kn": "outer({0}, {1})",
+    "lk,k->l": "{0} @ {1}",
+    "n,n->": "{0} @ {1}",
+    "l,n->ln": "outer({0}, {1})",
+    "ln,n->l": "{0} @ {1}",
+    "l,ln->n": "{0} @ {1}",
+}
+
+
+class Writer:
+    """Writes the text of one program.
+
+    Parameters
+    ----------
+    program : Program
+        What to write.
+    library : Library
+        The array library to write it for.
+    """
+
+    def __init__(self, program: Program, library: Library) -> None:
+        self.names = Names(program)
+        self.library = library
+        self.lines: list[str] = list(self.names.preamble)
+        self.helpers: dict[str, str] = {}
+        self.started: set[str] = set()
+        self._temporaries = 0
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def _expression(
+        self, formula: Formula, shape: tuple[int, ...], lane: bool, known: dict[Value, str] | None = None
+    ) -> str:
+        known = known or {}
+        used = set(formula.root.topological_order())
+        names = {v: known.get(v) or self.names.spread(r, shape, lane) for v, r in formula.leaves.items() if v in used}
+        calls, result = calls_of(
+            formula.root, names, lambda op: op.name if op in ops.TABLE.values() else None, self._other
+        )
+        if isinstance(result, str):
+            return result
+        uses: dict[int, int] = {}
+        for call in calls:
+            for x in call.operands:
+                if type(x) is int:
+                    uses[x] = uses.get(x, 0) + 1
+        texts: dict[int, tuple[str, int]] = {}
+        for i, call in enumerate(calls):
+            operands = [texts[x] if type(x) is int else _operand(x) for x in call.operands]
+            text, binding = self._call(call.function, operands)
+            if uses.get(i, 0) > 1:
+                self._temporaries += 1
+                self.lines.append(f"t{self._temporaries} = {text}")
+                text, binding = f"t{self._temporaries}", _ATOM
+            texts[i] = text, binding
+        return texts[result][0] if isinstance(result, int) else repr(result)
+
+    def _call(self, function: str, operands: list[tuple[str, int]]) -> tuple[str, int]:
+        if function in _INFIX and len(operands) == 2:
+            symbol, binding = _INFIX[function]
+            (a, left), (b, right) = operands
+            a = a if (left >= binding and binding not in (0, 4)) or left == _ATOM else f"({a})"
+            b = b if right > binding or right == _ATOM else f"({b})"
+            return f"{a} {symbol} {b}", binding
+        if function == "neg":
+            ((a, binding),) = operands
+            return f"-{a if binding >= 2 else f'({a})'}", 2
+        if function in ops.TABLE:
+            self._help(ops.TABLE[function])
+        return f"{self.library.functions.get(function, function)}({', '.join([a for a, _ in operands])})", _ATOM
+
+    def _help(self, op: Op) -> None:
+        """Define a function of the table that the library does not have."""
+        name = op.name
+        if name in self.library.helpers:
+            self.helpers.setdefault(name, self.library.helpers[name])
+        elif op.formula is not None and name not in self.helpers and name not in self.library.functions:
+            formula = formula_of(op, max(op.arity, 1))
+            assert formula is not None
+            variables = dict(zip(formula[1], "xyz"))
+            inner = Formula(formula[0], {leaf: Rows(True, np.zeros((), dtype=np.intp)) for leaf in formula[1]})
+            before, self.lines = self.lines, []
+            text = self._expression(inner, (), True, variables)
+            lines, self.lines = self.lines, before
+            body = "\n    ".join([*lines, f"return {text}"])
+            self.helpers[name] = f"def {name}({', '.join(variables.values())}):\n    {body}"
+
+    def _other(self, op: Op) -> str:
+        raise NotImplementedError(
+            f"{op.name} is an operation of your own, which no array library knows: its program cannot be exported"
+        )
+
+    def _contraction(self, part: Part) -> str:
+        inputs, out = part.spec.split("->")
+        sizes: dict[str, int] = {}
+        texts = []
+        letters = []
+        for axes, rows in zip(inputs.split(","), part.factors, strict=True):
+            sizes.update(zip(axes, rows.index.shape))
+        for axes, rows in zip(inputs.split(","), part.factors, strict=True):
+            texts.append(self.names.ref(rows, rows.index.reshape([n for n in rows.index.shape if n > 1])))
+            letters.append("".join([x for x in axes if x == "n" or sizes[x] > 1]))
+        spec = ",".join(letters) + "->" + "".join([x for x in out if x == "n" or sizes[x] > 1])
+        pattern = _MATRIX_PRODUCTS.get(spec)
+        if pattern is None and spec.count("r") and not spec.count("l"):
+            pattern = _MATRIX_PRODUCTS.get(spec.replace("r", "l"))
+        text = pattern.format(*texts).replace(".T.T", "") if pattern else f'einsum("{spec}", {", ".join(texts)})'
+        return text if part.coefficient == 1.0 else f"{short(part.coefficient)} * ({text})"
+
+    # --- instructions -------------------------------------------------------------------------------------------------
+
+    def statement(self, s: Statement) -> None:
+        """One forward instruction."""
+        lane = s.block.lane
+        if s.op is ops.LOGSUMEXP and len(s.operands) == 1 and isinstance(s.operands[0], Rows):
+            self._help(ops.LOGSUMEXP)
+            text = f"logsumexp({self.names.ref(s.operands[0])}, {len(s.shape)})"
+        elif s.op is not None:
+            symbols = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.sample)]
+            leaves = {v: x for v, x in zip(symbols, s.operands) if isinstance(x, Rows)}
+            text = self._expression(Formula(s.op(*symbols), leaves), s.shape, lane)  # type: ignore[arg-type]
+        else:
+            text = self._sum(s, lane)
+        self.lines.append(f"{s.block.name} = {text}")
+
+    def _sum(self, s: Statement, lane: bool) -> str:
+        texts = []
+        for part in s.parts:
+            c = part.coefficient
+            if part.spec == "sum":
+                text = f"{self.names.ref(part.factors[0])}.sum({len(s.shape)})"
+            elif part.spec:
+                texts.append(self._contraction(part))
+                continue
+            else:
+                text = " * ".join([self.names.spread(f, s.shape, lane) for f in part.factors])
+            texts.append(text if c == 1.0 else f"-{text}" if c == -1.0 else f"{short(c)} * {text}")
+        if s.constant:
+            texts.append(short(s.constant))
+        return " + ".join(texts).replace("+ -", "- ")
+
+    def send(self, send: Send) -> None:
+        """One instruction of the backward pass."""
+        if send.shape == (0,):
+            return
+        lane = send.lane
+        value = send.value
+        if isinstance(value, Partial):
+            self._other(value.op)
+        if isinstance(value, Formula):
+            text = self._expression(value, send.shape, lane)
+            summed = lane and not send.target.lane
+        else:
+            assert isinstance(value, Part)
+            text, summed = self._contraction(value), False
+        index = send.target.index.reshape(send.shape)
+        axes = [i for i, n in enumerate(send.shape) if n > 1 and (index == index.take([0], axis=i)).all()]
+        index = index[tuple([0 if i in axes else slice(None) for i in range(index.ndim)])]
+        if isinstance(value, Part):
+            index = index.reshape([n for n in index.shape if n > 1])
+        axes += [len(send.shape)] if summed else []
+        if axes:
+            which = str(axes[0]) if len(axes) == 1 else str(tuple(axes))
+            text = f"{text if text.isidentifier() else f'({text})'}.sum({which})"
+        self._deliver(Rows(send.target.lane, index, True), text)
+
+    def _deliver(self, target: Rows, text: str) -> None:
+        homes = [self.names.home[target.lane][a] for a in target.index.ravel().tolist()]
+        arrays = list({id(h[0]): h[0] for h in homes if h is not None}.values())
+        for array in arrays:
+            name = "d_" + array.name
+            if name in ("d_zero", "d_minus_infinity"):
+                continue
+            mine = [(i, h[1]) for i, h in enumerate(homes) if h is not None and h[0] is array]
+            positions = np.array([p for _, p in mine])
+            size = len(array.addresses)
+            if len(homes) == size and len(mine) == size and (positions == np.arange(size)).all():
+                text = text if target.index.shape == array.shape else f"({text}).reshape({array.shape_text})"
+                self.lines.append(f"{name} = {name} + {text}" if name in self.started else f"{name} = {text}")
+            else:
+                self.helpers["add_at"] = self.library.helpers["add_at"]
+                start = name if name in self.started else f"zeros({array.shape_text})"
+                chosen = "" if len(mine) == len(homes) else self.names.constant(np.array([i for i, _ in mine]))
+                values = f"({text}).reshape(({len(homes)}, {'n' if target.lane else 1}))"
+                values += f"[{chosen}]" if chosen else ""
+                self.lines.append(f"{name} = add_at({start}, {self.names.constant(positions)}, {values})")
+            self.started.add(name)
+
+
+def _operand(x: str | float) -> tuple[str, int]:
+    return (x, _ATOM) if isinstance(x, str) else (short(x), _ATOM if x >= 0 else 2)
+
+
+def short(number: float) -> str:
+    """A number as Python reads it back, without the ".0" of a whole one."""
+    return repr(float(number)).removesuffix(".0")

@@ -18,6 +18,8 @@ from autograd_lite.drawing import palette
 # Fonts whose metrics every renderer knows; the style sheet of an SVG names others of the same widths.
 TEXT_FONT: Final = "Arial"
 NUMBER_FONT: Final = "Courier New"
+# Pixels. A picture with a longer side is scaled down to it: it would take longer to compress than to lay out.
+_LONGEST_SIDE: Final = 6480
 
 
 def render(source: str, format: str, resolution: int = 72) -> bytes:
@@ -30,7 +32,7 @@ def render(source: str, format: str, resolution: int = 72) -> bytes:
     format : str
         `"svg"`, `"png"` or `"pdf"`.
     resolution : int
-        The pixels of a PNG to an inch of 72 points.
+        The pixels of a PNG to an inch of 72 points, where that makes no side longer than 6480 pixels.
 
     Raises
     ------
@@ -52,7 +54,9 @@ def render(source: str, format: str, resolution: int = 72) -> bytes:
         )
     problem = ""
     for program in renderers:
-        command = [program, f"-T{format}", *([f"-Gdpi={resolution}"] if format == "png" else [])]
+        command = [program, f"-T{format}"]
+        if format == "png":
+            command += [f"-Gdpi={resolution}", f"-Gsize={_LONGEST_SIDE / resolution},{_LONGEST_SIDE / resolution}"]
         try:
             result = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
         except OSError as error:

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from autograd_lite.files import write_atomically
 from autograd_lite.nn import ACTIVATIONS, MLP, Activation, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
 from autograd_lite.value import Value
 
@@ -53,17 +54,7 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
     parameters = {name: _number(data) for name, data in state.items()}
     content = {"format": FORMAT, "version": VERSION, "structure": structure, "parameters": parameters}
     text = json.dumps(content, indent=1, allow_nan=False)
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    write_atomically(Path(path), f"{text}\n".encode())
 
 
 def load(path: str | os.PathLike[str]) -> Module:

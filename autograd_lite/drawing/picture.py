@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from autograd_lite.drawing.boxes import to_digraph
 from autograd_lite.drawing.network import fold
-from autograd_lite.drawing.render import finish_svg, render, write_atomically
+from autograd_lite.drawing.render import finish_svg, render
 from autograd_lite.drawing.scalar import View, scalar_scene
+from autograd_lite.files import target_of, write_atomically
 from autograd_lite.graph import Graph
 from autograd_lite.value import Value
 
@@ -88,12 +88,8 @@ class Picture:
         RuntimeError
             If a PDF is asked for where the system has no Graphviz.
         """
-        path = Path(path)
-        ending = path.suffix.lower()
-        if ending not in _ENDINGS:
-            raise ValueError(f"cannot save {path.name!r}: the file's ending must be one of {', '.join(_ENDINGS)}")
-        if not path.parent.is_dir():  # before the work of drawing
-            raise FileNotFoundError(f"cannot save {path.name!r}: there is no directory {str(path.parent)!r}")
+        target = target_of(path, _ENDINGS)
+        ending = target.suffix.lower()
         if ending == ".svg":
             content = self.svg().encode()
         elif ending == ".dot":
@@ -102,7 +98,7 @@ class Picture:
             content = self.png()
         else:
             content = render(self.source, "pdf")
-        write_atomically(path, content)
+        write_atomically(target, content)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         svg = self.svg()

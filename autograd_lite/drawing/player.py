@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, Final
 
 from autograd_lite import formula
@@ -17,9 +16,9 @@ from autograd_lite.drawing import palette
 from autograd_lite.drawing.animation import gif
 from autograd_lite.drawing.explanation import backward_line, derivative, forward_line, numeric_product, symbolic_product
 from autograd_lite.drawing.picture import MAX_NODES, Picture, draw
-from autograd_lite.drawing.render import write_atomically
 from autograd_lite.drawing.text import number
 from autograd_lite.drawing.walk import Contribution, Walk
+from autograd_lite.files import target_of, write_atomically
 from autograd_lite.formula import Notation
 from autograd_lite.graph import Graph
 from autograd_lite.value import Value
@@ -92,14 +91,11 @@ class Player:
         ImportError
             If a GIF is asked for, and Pillow or matplotlib is not installed.
         """
-        path = Path(path)
-        ending = path.suffix.lower()
-        if ending not in (".html", ".htm", ".gif"):
-            raise ValueError(f"cannot save {path.name!r}: the file's ending must be one of .html, .gif")
-        if not path.parent.is_dir():  # before the work of drawing
-            raise FileNotFoundError(f"cannot save {path.name!r}: there is no directory {str(path.parent)!r}")
-        film = ending == ".gif"
-        write_atomically(path, gif(self.picture.source, self._size()[0], self.steps) if film else self.html().encode())
+        target = target_of(path, (".htm", ".html", ".gif"))
+        film = target.suffix.lower() == ".gif"
+        write_atomically(
+            target, gif(self.picture.source, self._size()[0], self.steps) if film else self.html().encode()
+        )
 
     def _size(self) -> tuple[float, float]:
         """Width and height of the picture, in points."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -125,21 +124,3 @@ def _with_class(match: re.Match[str]) -> str:
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at every moment there is either the old one, the new one, or none.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the directory is not there.
-    """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot save {path.name}: there is no directory {str(path.parent)!r}")
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)

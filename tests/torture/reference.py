@@ -80,7 +80,7 @@ def gradients(root, seed):
 
 def same(x, y):
     """Equal to the last bit; any nan equals any."""
-    return x == y and math.copysign(1.0, x) == math.copysign(1.0, y) or (x != x and y != y)
+    return (x == y and math.copysign(1.0, x) == math.copysign(1.0, y)) or (x != x and y != y)
 
 
 def same_all(xs, ys):
@@ -109,7 +109,7 @@ def power(x, y):
 
 def power_slopes(x, y):
     by_x = 0.0 if y == 0.0 else over(y * power(x, y), x) if x else {True: 0.0, False: INF}[y > 1] if y != 1 else 1.0
-    by_y = power(x, y) * math.log(x) if x > 0 else 0.0 if x == 0 and y > 0 else NAN
+    by_y = power(x, y) * math.log(x) if x > 0 else NAN if x < 0 else 0.0 if y > 0 else -INF
     return (by_x, by_y) if x != 0.0 or y >= 0.0 else None
 
 
@@ -177,7 +177,28 @@ FORWARD = {
     "abs": abs,
 } | {
     name: getattr(math, name)
-    for name in "exp expm1 log log1p sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf atan2 hypot".split()
+    for name in [
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "erf",
+        "atan2",
+        "hypot",
+    ]
 }
 
 SLOPES = {

@@ -104,7 +104,7 @@ EXACT.update(OWN)
 
 MISTAKES = {
     "a str for a number": lambda v: v + "1",
-    "a list for a number": lambda v: v * [1.0],
+    "a list for a number": lambda v: v - [1.0],
     "no number as data": lambda v: setattr(v, "data", "0.5"),
     "no number as grad": lambda v: setattr(v, "grad", None),
     "no text as label": lambda v: setattr(v, "label", 3),

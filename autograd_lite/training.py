@@ -462,13 +462,15 @@ def _progress_bar(epochs: int, progress: bool) -> Any:
         return _NoBar()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # in a notebook without widgets the bar is text, and that is well
+            # In a notebook without widgets the bar is text, in a browser it has no thread; and that is well.
+            warnings.simplefilter("ignore")
             from tqdm.auto import tqdm
+
+            return tqdm(total=epochs, unit="epoch", leave=True)
     except ImportError as error:
         raise ImportError(
             'the progress bar needs tqdm: pip install "autograd-lite[train]", or progress=False'
         ) from error
-    return tqdm(total=epochs, unit="epoch", leave=True)
 
 
 class _NoBar:

@@ -466,6 +466,7 @@ def test_the_demo_of_micrograd_learns():
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_demo_of_micrograd_reaches_every_sample():
     from sklearn.datasets import make_moons
 

@@ -38,10 +38,6 @@ class Code:
         self.source = _function("forward", forward) + "\n\n" + _function("backward", self.operands.lines)
         self.code: CodeType = compile(self.source, "<compiled by autograd_lite>", "exec")
 
-    def bind(self, samples: int, dtype: Any) -> Bound:
-        """Make the arrays for a batch size."""
-        return Bound(self, samples, dtype)
-
 
 class Bound:
     """A program and its arrays for one batch size. `forward()` and `backward()` run it.
@@ -135,4 +131,6 @@ _FUNCTIONS: dict[str, Any] = {
     "where": np.where,
     "copyto": np.copyto,
     "logsumexp": _logsumexp,
+    "inf": np.inf,  # numbers are written by their repr
+    "nan": np.nan,
 }

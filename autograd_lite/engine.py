@@ -113,9 +113,12 @@ class CompiledEngine:
         else:
             self._columns.take(batch, 1, bound.values[: self._height], "clip")
         if len(self._mask_rows):
-            kept = self._rng.random((len(self._mask_rows), size)) < self._keep[:, None]
-            bound.values[self._mask_rows] = kept / self._keep[:, None]
+            bound.values[self._mask_rows] = self._drawn(size) / self._keep[:, None]
         return bound
+
+    def _drawn(self, samples: int) -> Any:
+        """What dropout lets through, for each mask and sample."""
+        return self._rng.random((len(self._mask_rows), samples)) < self._keep[:, None]
 
     def step(self) -> bool:
         """Let the optimiser use the gradient. Return whether all parameters are finite afterwards."""

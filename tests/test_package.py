@@ -82,6 +82,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 FLOORS = {"_native": 0, "ops": 1, "value": 2, "functions": 3, "define": 3, "formula": 3, "symbolic": 3, "graph": 3}
+FLOORS |= {"engine": 10, "parallel": 11, "training": 12, "plots": 13, "estimators": 13, "drawing": 14, "cli": 14}
 
 
 @pytest.mark.parametrize("name", MODULES)

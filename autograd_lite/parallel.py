@@ -18,111 +18,43 @@ import pickle
 import platform
 import threading
 import traceback
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from autograd_lite.compiler.bind import Bound, Code
-from autograd_lite.compiler.rows import Index
 from autograd_lite.engine import CompiledEngine
 from autograd_lite.history import History, WorkerError
 from autograd_lite.optim import Optimizer
-
-_MOST_SHARDS = 16
-_FEWEST_ROWS = 128  # of a shard, for its work to be worth the sending
-
-Gradient = tuple[float, Any]  # a mean loss, and an array of its derivatives by the parameters
-
-
-def shard_sizes(rows: int, shards: int | None = None) -> list[int]:
-    """How many rows of a batch go into each shard: as equal as can be, and never none.
-
-    Examples
-    --------
-    >>> shard_sizes(10, 4), shard_sizes(2, 4)
-    ([3, 3, 2, 2], [1, 1])
-    >>> shard_sizes(32), shard_sizes(512), len(shard_sizes(100_000))
-    ([32], [128, 128, 128, 128], 16)
-    """
-    count = min(shards, rows) if shards is not None else max(1, min(_MOST_SHARDS, rows // _FEWEST_ROWS))
-    return [rows // count + (i < rows % count) for i in range(count)]
-
+from autograd_lite.shards import Result, ShardProgram
 
 # --- in a worker ------------------------------------------------------------------------------------------------------
 
+Answer = Result | Exception | str
 
-class WorkerProgram:
-    """What a worker keeps: the compiled loss, and where the numbers of a shard go in its arrays.
-
-    Parameters
-    ----------
-    code : Code
-    inputs, masks : Index
-        The rows of a program's array that a shard's numbers go to, and its dropout masks.
-    keep : numpy.ndarray
-        The probability of each mask to let through.
-    """
-
-    def __init__(self, code: Code, inputs: Index, masks: Index, keep: Any) -> None:
-        self.key = uuid.uuid4().hex
-        self.code, self.inputs, self.masks, self.keep = code, inputs, masks, keep
-        # The arrays that no thread is using, by the number of samples: a batch has shards of two sizes at most.
-        self._idle: dict[int, list[Bound]] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_idle": {}}
-
-    def run(self, parameters: Any, rows: Any, kept: Any) -> Gradient:
-        """Return the mean loss of a shard, and its gradient.
-
-        Parameters
-        ----------
-        parameters : numpy.ndarray of shape (parameters,)
-        rows : numpy.ndarray of shape (inputs, samples)
-        kept : numpy.ndarray of bits, shape (masks, samples / 8), or None
-            What dropout lets through.
-        """
-        samples = rows.shape[1]
-        idle = self._idle.setdefault(samples, [])
-        try:
-            bound = idle.pop()
-        except IndexError:
-            bound = self.code.bind(samples, np.float64)
-        bound.parameters[: len(parameters)] = parameters
-        bound.values[self.inputs] = rows
-        if kept is not None:
-            bound.values[self.masks] = np.unpackbits(kept, axis=1, count=samples) / self.keep[:, None]
-        with np.errstate(all="ignore"):  # `fit` looks for itself for what is not finite
-            bound.forward()
-            bound.backward()
-        result = float(bound.mean()), bound.d_parameters[: len(parameters)].copy()
-        idle.append(bound)
-        return result
-
-
-_at_home: WeakValueDictionary[str, WorkerProgram] = WeakValueDictionary()  # of trainings in this very process
-_received: dict[str, WorkerProgram] = {}
+_at_home: WeakValueDictionary[str, ShardProgram] = WeakValueDictionary()  # of trainings in this very process
+_received: dict[str, ShardProgram] = {}
 _MOST_RECEIVED = 8  # programs; the one received first makes room
 _receiving = threading.Lock()
 
 
 def run_shard(
-    key: str, program: WorkerProgram | None, parameters: Any, rows: Any, kept: Any, ticket: tuple[int, ...]
-) -> Gradient | Exception | str:
+    key: str, program: ShardProgram | None, parameters: Any, inputs: Any, kept: Any, ticket: tuple[int, ...]
+) -> Answer:
     """The task of a worker.
 
     Parameters
     ----------
     key : str
         Which program to run.
-    program : WorkerProgram, optional
+    program : ShardProgram, optional
         The program itself, if it comes with the task.
-    parameters, rows, kept
-        As for `WorkerProgram.run`.
+    parameters, inputs, kept
+        As for `ShardProgram.run`; but of what dropout lets through, eight samples are one byte.
     ticket : tuple
         Tells each task from all others, for executors such as Dask's that answer equal tasks from memory.
 
@@ -136,6 +68,7 @@ def run_shard(
         the worker's name, if it does not have the program.
     """
     if program is not None and key not in _at_home:
+        one_blas_thread()
         with _receiving:
             _received.setdefault(key, program)
             while len(_received) > _MOST_RECEIVED:
@@ -144,7 +77,7 @@ def run_shard(
     if program is None:
         return _own_name()
     try:
-        return program.run(parameters, rows, kept)
+        return program.run(parameters, inputs, np.unpackbits(kept, axis=1, count=inputs.shape[1]))
     except Exception as error:
         error.add_note(f"In a worker:\n{traceback.format_exc()}")
         return error
@@ -154,20 +87,41 @@ def _own_name() -> str:
     return f"{platform.node()} {os.getpid()}"
 
 
+@cache
+def _controller() -> Any:
+    """What knows the BLAS that NumPy uses; None where threadpoolctl is not installed."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Let matrix products of this process run in one thread, from now on or until the end of the context.
+
+    Several workers on one machine would fight for its cores; and a product that is shared among threads is added up in
+    another order.
+    """
+    controller = _controller()
+    limits: AbstractContextManager[object] = (
+        nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
+    )
+    return limits
+
+
 # --- at home ----------------------------------------------------------------------------------------------------------
 
 
 class ParallelEngine(CompiledEngine):
-    """The compiled engine, with the gradients computed by the workers of an executor.
+    """The compiled engine, whose shards are computed by the workers of an executor.
 
     Parameters
     ----------
-    net, loss, optimizer, X, y
-        As for `CompiledEngine`.
+    net, loss, optimizer, X, y, shards
+        As for `CompiledEngine`. A batch that is one shard is computed here.
     executor : concurrent.futures.Executor
-        Where the shards are computed. It stays open.
-    shards : int, optional
-        See `shard_sizes`.
+        It stays open.
     """
 
     def __init__(
@@ -180,20 +134,25 @@ class ParallelEngine(CompiledEngine):
         executor: Executor,
         shards: int | None = None,
     ) -> None:
-        super().__init__(net, loss, optimizer, X, y)
-        self._executor, self._shards = executor, shards
-        program = self._plan.program
-        masks = self._mask_rows
-        inputs = np.concatenate(program.inputs[: 2 if len(masks) else None])
-        self._rows = self._columns[inputs]
-        self._count = len(program.parameters)
-        self._program = WorkerProgram(self._code, inputs, masks, self._keep)
-        _at_home[self._program.key] = self._program
+        super().__init__(net, loss, optimizer, X, y, shards)
+        self._executor = executor
+        _at_home[self._shard_program.key] = self._shard_program
         self._carriers = 1  # how many tasks of the next round bring the program along
         self._rounds = 0
 
-    def loss_and_gradient(self, batch: Sequence[int]) -> float:
-        """Return the mean loss over the samples with these numbers, and keep its gradient.
+    def _enter(self) -> None:
+        super()._enter()
+        self._blas = one_blas_thread()
+        self._blas.__enter__()
+
+    def write_back(self) -> None:
+        """Bring the net's own Values, and the optimiser, up to date."""
+        if self._entered:
+            self._blas.__exit__(None, None, None)
+        super().write_back()
+
+    def _results(self, shards: list[tuple[Any, Any]]) -> list[Result]:
+        """The result of each shard, in order. Each has one slot, whoever computes it and however often.
 
         Raises
         ------
@@ -202,51 +161,31 @@ class ParallelEngine(CompiledEngine):
         TypeError
             If the program cannot be sent to a worker.
         """
-        if not self._entered:
-            self._enter()
-        size = len(batch)
-        rows = self._rows if size == self._rows.shape[1] else self._rows.take(batch, 1)
-        kept = self._drawn(size) if len(self._mask_rows) else None
-        sizes = shard_sizes(size, self._shards)
-        tasks, start = [], 0
-        for n in sizes:
-            shard = slice(start, start + n)
-            tasks.append((rows[:, shard], None if kept is None else np.packbits(kept[:, shard], axis=1)))
-            start += n
-        loss, gradient = 0.0, np.zeros(self._count)
-        for n, (shard_loss, shard_gradient) in zip(sizes, self._answers(tasks)):
-            loss += n / size * shard_loss
-            gradient += n / size * shard_gradient
-        self._gradient[: self._count] = gradient
-        return loss
-
-    def _answers(self, tasks: list[tuple[Any, Any]]) -> list[Gradient]:
-        """The answer to each task, in order. Each has one slot, whoever computes it and however often."""
-        answers: dict[int, Gradient] = {}
-        while len(answers) < len(tasks):
+        tasks = [(inputs, np.packbits(kept, axis=1)) for inputs, kept in shards]
+        results: dict[int, Result] = {}
+        while len(results) < len(tasks):
             missing: set[str] = set()
-            for i, answer in self._round({i: task for i, task in enumerate(tasks) if i not in answers}):
+            for i, answer in self._round({i: task for i, task in enumerate(tasks) if i not in results}):
                 if isinstance(answer, str):
                     missing.add(answer)
                 elif isinstance(answer, Exception):
                     raise answer
                 else:
-                    answers[i] = answer
+                    results[i] = answer
             self._carriers = len(missing)  # a copy for each worker that lacks it
-        return [answers[i] for i in range(len(tasks))]
+        return [results[i] for i in range(len(tasks))]
 
-    def _round(self, tasks: dict[int, tuple[Any, Any]]) -> list[tuple[int, Gradient | Exception | str]]:
+    def _round(self, tasks: dict[int, tuple[Any, Any]]) -> list[tuple[int, Answer]]:
         """Send tasks, and wait for all that comes back. After an error, or Ctrl-C, those not yet begun are cancelled."""
         self._rounds += 1
+        program = self._shard_program
         parameters = self._parameters[: self._count]
-        futures: dict[int, Future[Gradient | Exception | str]] = {}
+        futures: dict[int, Future[Answer]] = {}
         try:
-            for i, (rows, kept) in tasks.items():
-                program = self._program if len(futures) < self._carriers else None
+            for i, task in tasks.items():
+                carried = program if len(futures) < self._carriers else None
                 ticket = (self._rounds, i)
-                futures[i] = self._executor.submit(
-                    run_shard, self._program.key, program, parameters, rows, kept, ticket
-                )
+                futures[i] = self._executor.submit(run_shard, program.key, carried, parameters, *task, ticket)
             return [(i, future.result()) for i, future in futures.items()]
         except Exception as error:
             if isinstance(error, (pickle.PicklingError, TypeError, AttributeError)):
@@ -260,7 +199,7 @@ class ParallelEngine(CompiledEngine):
 
     def _check_that_it_can_be_sent(self, error: Exception) -> None:
         try:
-            pickle.dumps(self._program)
+            pickle.dumps(self._shard_program)
         except Exception as reason:
             raise TypeError(
                 f"the compiled program cannot be sent to a worker, because an operation of your own cannot be pickled:"

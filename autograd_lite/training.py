@@ -364,7 +364,7 @@ def _make_engine(
             return ParallelEngine(net, loss, optimizer, X, y, executor, shards)
         from autograd_lite.engine import CompiledEngine
 
-        return CompiledEngine(net, loss, optimizer, X, y)
+        return CompiledEngine(net, loss, optimizer, X, y, shards)
     except Exception as error:
         try:
             eager.graph([0])
@@ -407,15 +407,13 @@ def _check(
 
 
 def _check_executor(executor: Executor | None, shards: int | None, engine: str) -> None:
-    if shards is not None and (executor is None or shards < 1):
-        raise ValueError(
-            f"shards is at least 1, and goes with an executor; got shards={shards!r}, executor={executor!r}"
-        )
+    if shards is not None and shards < 1:
+        raise ValueError(f"shards is at least 1, got {shards!r}")
     if executor is not None and not isinstance(executor, Executor):
         hint = " (from a Dask client: client.get_executor(pure=False))" if hasattr(executor, "get_executor") else ""
         raise TypeError(f"executor is a concurrent.futures.Executor, got {type(executor).__name__}{hint}")
-    if executor is not None and engine == "eager":
-        raise ValueError("engine='eager' builds its graphs in this process: leave the executor away, or engine='auto'")
+    if engine == "eager" and (executor is not None or shards is not None):
+        raise ValueError("engine='eager' builds its graphs here and at once: executor and shards go with engine='auto'")
 
 
 def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], list[Any]]:

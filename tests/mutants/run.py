@@ -30,7 +30,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import parso
-from cosmic_ray.ast import get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator, operator_names

@@ -81,7 +81,18 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = autograd_lite.tensor
 
 
-FLOORS = {"_native": 0, "ops": 1, "value": 2, "functions": 3, "define": 3, "formula": 3, "symbolic": 3, "graph": 3}
+FLOORS = {
+    "_native": 0,
+    "callers": 0,
+    "ops": 1,
+    "value": 2,
+    "functions": 3,
+    "define": 3,
+    "formula": 3,
+    "symbolic": 3,
+    "graph": 3,
+    "anomaly": 3,
+}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -14,7 +14,7 @@ from autograd_lite.compiler.arguments import as_batch
 from autograd_lite.compiler.libraries import RESERVED
 from autograd_lite.compiler.plan import Plan
 from autograd_lite.compiler.source import write_source
-from autograd_lite.compiler.trace import recording
+from autograd_lite.compiler.trace import compiling
 
 
 def compile(function: Callable[..., Any]) -> CompiledFunction:
@@ -134,7 +134,7 @@ class CompiledFunction:
     def source(self) -> str:
         """The program as NumPy code, forward and backward, as it would be written by hand."""
         plan = self._latest()
-        with recording():
+        with compiling():
             return write_source(plan.program, self._identifier(), plan.trace.shape, "numpy")
 
     @property
@@ -163,7 +163,7 @@ class CompiledFunction:
         plan = self._latest()
         data = np.zeros(plan.program.places)
         data[plan.program.parameters] = [parameter.data for parameter in plan.trace.parameters]
-        with recording():
+        with compiling():
             return write_source(plan.program, self._identifier(), plan.trace.shape, namespace, data)
 
     def _latest(self) -> Plan:

@@ -13,7 +13,7 @@ from autograd_lite.compiler.normalise import normalise
 from autograd_lite.compiler.program import Program
 from autograd_lite.compiler.schedule import schedule
 from autograd_lite.compiler.terms import NormalForm
-from autograd_lite.compiler.trace import Trace, TraceError, recording, trace
+from autograd_lite.compiler.trace import Trace, TraceError, compiling, trace
 from autograd_lite.value import Value
 
 _KEPT_SIZES = 8  # of batches, with the arrays for them
@@ -31,7 +31,7 @@ class Plan:
     """
 
     def __init__(self, function: Callable[..., Any], batch: list[Any]) -> None:
-        with recording():
+        with compiling():
             self._compile(function, batch)
         self._bound: dict[Any, Bound] = {}
         self._check(function, batch)

@@ -67,8 +67,7 @@ class Writer:
         self, formula: Formula, shape: tuple[int, ...], lane: bool, known: dict[Value, str] | None = None
     ) -> str:
         known = known or {}
-        used = set(formula.root.topological_order())
-        names = {v: known.get(v) or self.names.spread(r, shape, lane) for v, r in formula.leaves.items() if v in used}
+        names = {v: known.get(v) or self.names.spread(r, shape, lane) for v, r in formula.operands().items()}
         calls, result = calls_of(formula.root, names, _function_name, self._other)
         if isinstance(result, str):
             return result
@@ -227,8 +226,7 @@ def _function_name(op: Op) -> str | None:
 
 def _fills(formula: Formula, shape: tuple[int, ...], lane: bool) -> bool:
     """Whether the expression has the whole shape by itself: along each axis, some operand changes."""
-    used = set(formula.root.topological_order())
-    operands = [rows for leaf, rows in formula.leaves.items() if leaf in used]
+    operands = formula.operands().values()
     indices = [rows.index.reshape(shape) for rows in operands]
     changes = [n == 1 or any((i != i.take([0], axis=axis)).any() for i in indices) for axis, n in enumerate(shape)]
     return all(changes) and (not lane or any(rows.lane for rows in operands))

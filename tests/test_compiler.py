@@ -465,6 +465,13 @@ def test_a_decision_that_reads_data_is_found_out():
         compile(lambda x: x * 2.0 if x.data > 0 else x * 3.0)([1.0, -1.0])
 
 
+def test_digits_that_cancel_out_are_no_decision():
+    w = Value(1.0)
+    f = compile(lambda x: (w * x + 1e10) - 1e10)
+    with no_grad():
+        np.testing.assert_allclose(f([0.1, 0.7]), [0.1, 0.7], rtol=1e-4)
+
+
 def test_decisions_are_allowed_again_after_a_failure():
     with pytest.raises(TraceError):
         compile(lambda x: x if x > 0 else -x)([1.0])

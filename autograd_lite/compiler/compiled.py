@@ -88,13 +88,7 @@ class CompiledFunction:
         """
         batch = as_batch(arguments)
         with self._lock:
-            plan = self._plan(batch)
-            bound = plan.bound(batch)
-            plan.load(bound, batch)
-            with np.errstate(all="ignore"):
-                bound.forward()
-            outputs = plan.outputs(bound)
-            plan.check_finite(bound, outputs)
+            _, outputs = self._plan(batch).run(batch)
         return outputs
 
     def backward(self, *arguments: Any) -> float:
@@ -112,12 +106,8 @@ class CompiledFunction:
                 raise TypeError(
                     f"backward() needs a function of one Value, but {self.__name__} returns {plan.trace.shape}"
                 )
-            bound = plan.bound(batch)
-            plan.load(bound, batch)
+            bound, outputs = plan.run(batch)
             with np.errstate(all="ignore"):
-                bound.forward()
-                outputs = plan.outputs(bound)
-                plan.check_finite(bound, outputs)
                 bound.backward()
                 mean = float(outputs.mean())
             gradient = bound.d_parameters[plan.program.parameters].tolist()

@@ -46,9 +46,9 @@ def test_a_thousand_broken_files_are_refused_with_one_kind_of_error(tmp_path):
 
 
 @pytest.mark.torture
-def test_ten_thousand_flipped_bits_are_refused_or_harmless(tmp_path):
+def test_thousands_of_flipped_bits_are_refused_or_harmless(tmp_path):
     texts = whole_files(tmp_path)
-    for name, content in broken(texts, flips=10_000):
+    for name, content in broken(texts, flips=4_000):
         if name.startswith("flip"):
             check(content, tmp_path / "net.json", tmp_path / "again.json")
 

@@ -13,6 +13,7 @@ import autograd_lite
 from autograd_lite import Value, draw, explain, steps
 from autograd_lite.expression import ExpressionError, evaluate
 from autograd_lite.files import replacing
+from autograd_lite.tables import in_columns
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,12 +105,12 @@ def _eval(options: argparse.Namespace) -> None:
     leaves = _leaves(options.values)
     result = evaluate(options.expression.removeprefix(_SHIELD), leaves)
     if not isinstance(result, Value):
-        print(_table([("value", _short(result))]))
+        print("\n".join(in_columns([("value", _short(result))])))
         return
     result.backward()
     rows = [(name, _short(leaf.data), _short(leaf.grad)) for name, leaf in leaves.items()]
     print(f"value  {_short(result.data)}\n")
-    print(_table([("leaf", "value", "gradient"), *rows]))
+    print("\n".join(in_columns([("leaf", "value", "gradient"), *rows])))
     if options.explain or options.epsilon is not None:
         print(f"\n{explain(result, epsilon=options.epsilon)}")
     if options.draw:
@@ -194,13 +195,3 @@ def _demo_of_training(folder: Path) -> None:
 
 def _short(number: float) -> str:
     return f"{number:.12g}"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Columns in line: the first to the left, numbers to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for first, *rest in rows:
-        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:])]
-        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
-    return "\n".join(lines)

@@ -80,7 +80,7 @@ def load(path: str | os.PathLike[str]) -> Module:
         raise ValueError(f"cannot load {os.fspath(path)!r}: it is no text in UTF-8, at byte {error.start}") from error
     except RecursionError as error:
         raise ValueError(f"cannot load {os.fspath(path)!r}: it is nested too deeply") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from error
 
 

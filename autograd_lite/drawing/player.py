@@ -64,7 +64,7 @@ class Player:
             "nodes": [
                 {
                     "name": walk.names[node],
-                    "operation": "leaf" if node.op is None else node.op.name,
+                    "operation": "leaf" if node.op is None else formula.printable(node.op.name),
                     "data": _number(walk.data[node]),
                 }
                 for node in walk.graph.nodes

@@ -108,6 +108,8 @@ def special(texts):
         "single quotes": text.replace('"', "'"),
         "a NUL": text.replace("tanh", "ta\\u0000nh"),
         "a raw NUL": text.replace("tanh", "ta\0nh"),
+        "an infinite epsilon": texts[2].replace('"epsilon": 1e-05', '"epsilon": 1e999'),
+        "an endless epsilon": texts[2].replace('"epsilon": 1e-05', f'"epsilon": {"1" * 400}'),
         "a layer too many": texts[1].replace('"layers": [', '"layers": [{"type": "Dropout", "probability": 0.5},'),
         **{
             f"{number} as parameter": text.replace('"b": ', f'"b": {number}, "c": ')

@@ -90,6 +90,8 @@ def special(texts):
         "a repeated key": text.replace('"version": 1', '"version": 1, "version": 1'),
         "a repeated parameter": text.replace('"b":', '"w[0]": 1.0, "b":'),
         "a repeated key of the structure": text.replace('"bias": "own"', '"bias": "own", "bias": "none"'),
+        "an unknown key": text.replace('"version": 1', '"version": 1, "sender": "me"'),
+        "an unknown key of a module": text.replace('"bias": "own"', '"bias": "own", "init": "he"'),
         "a future version": text.replace('"version": 1', '"version": 2'),
         "no version yet": text.replace('"version": 1', '"version": 0'),
         "a true version": text.replace('"version": 1', '"version": true'),

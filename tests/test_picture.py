@@ -1,4 +1,4 @@
-"""The picture of a graph: what it shows, with either renderer, and how it is saved."""
+"""The picture of a graph: what it shows, with each renderer and without one, and how it is saved."""
 
 from __future__ import annotations
 
@@ -21,17 +21,26 @@ from autograd_lite.drawing.text import number, operation
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture(params=["dot", "embedded"])
+@pytest.fixture(params=["dot", "embedded", "none"])
 def renderer(request, monkeypatch):
     if request.param == "embedded":
+        request.getfixturevalue("embedded")
+    elif request.param == "none":
         monkeypatch.setenv("PATH", "")
+        monkeypatch.setattr(render, "_embedded_renderer", lambda: None)
     elif shutil.which("dot") is None:
         pytest.skip("the system has no Graphviz: there is no `dot` on the PATH")
+
+
+# For what only a program can do: draw pixels.
+with_a_program = pytest.mark.parametrize("renderer", ["dot", "embedded"], indirect=True)
 
 
 @pytest.fixture
 def embedded(monkeypatch):
     monkeypatch.setenv("PATH", "")
+    if render._embedded_renderer() is None:
+        pytest.skip("graphviz-pure is not installed")
 
 
 def lecture():
@@ -356,6 +365,7 @@ def test_picture_shows_itself_inline_and_scales():
     assert bundle["image/svg+xml"] == bundle["text/html"]
 
 
+@with_a_program
 def test_png_has_two_pixels_to_a_point(renderer):
     picture = draw(lecture())
     width = int.from_bytes(picture.png()[16:20])
@@ -369,6 +379,7 @@ def test_svg_refers_to_nothing_outside_itself(renderer):
     assert "<script" not in svg
 
 
+@with_a_program
 @pytest.mark.parametrize(
     ("ending", "start"), [("svg", b"<svg "), ("png", b"\x89PNG"), ("dot", b"digraph"), ("SVG", b"<svg ")]
 )
@@ -417,11 +428,21 @@ def test_failed_write_leaves_the_old_file_alone(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["graph.dot"]
 
 
-def test_no_renderer_at_all_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda _: None)
+def test_pixels_without_a_renderer_say_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(render, "_embedded_renderer", lambda: None)
-    with pytest.raises(RuntimeError, match="pip install graphviz-pure"):
-        draw(lecture()).svg()
+    with pytest.raises(RuntimeError, match=r"a PNG needs a renderer.*save as \.svg"):
+        draw(lecture()).save(tmp_path / "graph.png")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_changed_digraph_without_a_renderer_is_not_drawn_as_if_unchanged(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(render, "_embedded_renderer", lambda: None)
+    picture = draw(lecture())
+    picture.digraph.node("mine", label="my own box")
+    with pytest.raises(RuntimeError, match="a changed digraph cannot be drawn"):
+        picture.svg()
 
 
 def test_broken_dot_falls_back_to_the_embedded_renderer(tmp_path, monkeypatch):

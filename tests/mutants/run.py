@@ -14,6 +14,7 @@ Prints the figures, and fails if a mutant survived that `explained.toml` does no
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.machinery
 import json
 import os
@@ -28,9 +29,11 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import parso
-from cosmic_ray.ast import get_ast
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator, operator_names
@@ -42,9 +45,9 @@ MODULES = ["ops", "value"]
 TESTS = [
     ["test_worked_examples.py", "test_functions.py", "test_value.py"],
     ["test_ops.py"],
-    ["test_passes.py", "test_graph.py", "test_transforms.py"],
+    ["test_passes.py", "test_anomaly.py", "test_graph.py", "test_transforms.py"],
 ]
-CPU_SECONDS, SECONDS = 60, 300  # of a child: the first ends an endless loop, the second a deadlock
+CPU_SECONDS, SECONDS = 60, 240  # of a child: the first ends an endless loop, the second a deadlock
 MEMORY = 8 << 30
 EXAMPLES = int(os.environ.get("MUTANTS_EXAMPLES", "20"))
 # Floats have no bitwise operators: such a mutant raises at once, or stands in an annotation, which nothing evaluates.
@@ -105,50 +108,77 @@ def path_of(module: str) -> Path:
     return ROOT / "autograd_lite" / f"{module}.py"
 
 
-def mutants_of(module: str) -> Iterator[tuple[dict[str, str], str]]:
+def mutants_of(module: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Each mutant of a module: what is told of it, and its text. Two operators may make the same: it counts once."""
     source = path_of(module).read_text(encoding="utf-8")
+    lines = source.splitlines(keepends=True)
+    nodes = [(node, statement_of(node)) for node in ast_nodes(get_ast(source))]
     operators = {name.partition("/")[2]: get_operator(name) for name in operator_names()}
     operators = {name: kind() for name, kind in operators.items() if not kind.arguments()}
     operators["DeleteStatement"] = DeleteStatement()
     seen = {source}
     for name, operator in operators.items():
-        occurrence = 0
-        while not NOT_FOR_FLOATS.search(name) and (code := mutate_code(source, operator, occurrence)) is not None:
-            occurrence += 1
-            if code not in seen:
-                seen.add(code)
-                yield {"module": module, "operator": name, **difference(source, code)}, code
+        if NOT_FOR_FLOATS.search(name):
+            continue
+        found: Counter[Any] = Counter()
+        for node, statement in nodes:
+            for _ in operator.mutation_positions(node):
+                # Cosmic Ray parses a text anew for each mutant: one statement is parsed sooner than the whole module.
+                start, stop, indent = statement
+                text = "".join([line[indent:] or "\n" for line in lines[start:stop]])
+                mutated = mutate_code(text, operator, found[statement])
+                found[statement] += 1
+                changed = [" " * indent + line if line.strip() else line for line in mutated.splitlines(keepends=True)]
+                code = "".join([*lines[:start], *changed, *lines[stop:]])
+                if code not in seen:
+                    seen.add(code)
+                    yield {"module": module, "operator": name, **difference(source, code)}, code
 
 
-def difference(source: str, code: str) -> dict[str, str | int]:
-    """Where two texts first differ: the function, the line in both, and which of several equal lines it is."""
+def statement_of(node: Any) -> tuple[int, int, int]:
+    """The first line (from 0), the last line and the indent of the statement or method that a node stands in."""
+    while node.parent is not None and node.parent.type != "file_input":
+        if node.parent.type == "suite" and node.parent.parent.type == "classdef" and node.type != "newline":
+            break
+        node = node.parent
+    (first, indent), (last, column) = node.start_pos, node.end_pos
+    return first - 1, last if column else last - 1, indent
+
+
+def difference(source: str, code: str) -> dict[str, Any]:
+    """Where two texts first differ: in which function or row, and the line in both."""
     lines = source.splitlines()
     for number, (old, new) in enumerate(zip(lines, code.splitlines(), strict=False)):
         if old != new:
             break
-    while number and not lines[number].strip():
-        number += 1
     scope = [re.match(r" *(?:def|class) (\w+)|(\w+): Final", line) for line in lines[: number + 1]]
     name = next((m[1] or m[2] for m in reversed(scope) if m), "")
     return {"in": name, "line": number + 1, "old": old.strip(), "new": new.strip()}
 
 
+def passes(names: list[str]) -> bool:
+    """Whether these tests pass, in this process."""
+    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+    # pytest would rewrite the plugins that this process has imported already
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "--tb=line", f"--rootdir={ROOT}"]
+    return pytest.main([*options, *[str(ROOT / "tests" / name) for name in names]], plugins=[FewExamples()]) == 0
+
+
+def warm_up() -> None:
+    """Import all that the tests need, and forget the package and the tests themselves."""
+    passes(TESTS[0])
+    for name in list(sys.modules):
+        if name.startswith(("autograd_lite", "test_")) or name in ("conftest", "helpers"):
+            del sys.modules[name]
+    gc.freeze()
+
+
 def run_tests(module: str, code: str, first: list[str]) -> int:
     """In a child: 0 if all tests pass. Those named in `first` run before the others."""
-    import pytest
-
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.meta_path.insert(0, Mutated(module, code))
-    for names in [first, *TESTS]:
-        paths = [str(ROOT / "tests" / name) for name in names]
-        options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
-        # pytest would rewrite the plugins that this process has imported already
-        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "--tb=line", f"--rootdir={ROOT}"]
-        if paths and pytest.main([*options, *paths], plugins=[FewExamples()]) != 0:
-            return 1
-    return 0
+    return 0 if all(not names or passes(names) for names in [first, *TESTS]) else 1
 
 
 def outcome_of(module: str, code: str, first: list[str], log: Path) -> str:
@@ -211,8 +241,7 @@ def main() -> int:
 
     os.environ.update(OPENBLAS_NUM_THREADS="1", PYTHONPATH=str(ROOT))
     sys.path.insert(0, str(ROOT))
-    for name in ("numpy", "mpmath", "pytest", "hypothesis", "_hypothesis_pytestplugin"):
-        importlib.import_module(name)
+    warm_up()
 
     log = options.session.with_suffix(".log")
     if outcome_of(MODULES[0], path_of(MODULES[0]).read_text(encoding="utf-8"), [], log) != "survived":

@@ -8,7 +8,7 @@ memory (no file is changed) and runs `TESTS` until one fails.
     python tests/mutants/run.py              # all mutants; what an interrupted run did already is not done again
     python tests/mutants/run.py --again      # only those that survived, after tests were added
 
-Prints the figures, and fails if a mutant survived that `explained.toml` does not explain.
+Writes `README.md`, and fails if a mutant survived that `explained.toml` does not explain.
 """
 
 from __future__ import annotations
@@ -52,6 +52,14 @@ MEMORY = 8 << 30
 EXAMPLES = int(os.environ.get("MUTANTS_EXAMPLES", "20"))
 # Floats have no bitwise operators: such a mutant raises at once, or stands in an annotation, which nothing evaluates.
 NOT_FOR_FLOATS = re.compile("Bit|Shift")
+
+
+HEAD = """# The mutants of the engine
+
+Small changes made to `ops.py` and `value.py`, one at a time; each should make a test fail. Written by
+`python tests/mutants/run.py`, which says how; the reasons below stand in `explained.toml`.
+"""
+UNEXPLAINED = "Not explained yet"
 
 
 class DeleteStatement(Operator):
@@ -148,9 +156,8 @@ def statement_of(node: Any) -> tuple[int, int, int]:
 def difference(source: str, code: str) -> dict[str, Any]:
     """Where two texts first differ: in which function or row, and the line in both."""
     lines = source.splitlines()
-    for number, (old, new) in enumerate(zip(lines, code.splitlines(), strict=False)):
-        if old != new:
-            break
+    pairs = enumerate(zip(lines, code.splitlines(), strict=False))
+    number, old, new = next((number, old, new) for number, (old, new) in pairs if old != new)
     scope = [re.match(r" *(?:def|class) (\w+)|(\w+): Final", line) for line in lines[: number + 1]]
     name = next((m[1] or m[2] for m in reversed(scope) if m), "")
     return {"in": name, "line": number + 1, "old": old.strip(), "new": new.strip()}
@@ -234,6 +241,7 @@ class Killers:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--session", type=Path, default=Path(tempfile.gettempdir()) / "autograd-lite-mutants.jsonl")
+    parser.add_argument("--report", type=Path, default=HERE / "README.md", help="where the figures are written")
     parser.add_argument("--again", action="store_true", help="test those that survived once more")
     parser.add_argument("--modules", nargs="*", default=MODULES, choices=MODULES)
     parser.add_argument("--only", default="", help="only mutants inside the function of this name")
@@ -269,32 +277,39 @@ def main() -> int:
             tally[module][outcome] += 1
             if outcome == "survived":
                 survivors.append(mutant)
-    return report(tally, survivors)
+    text = report(tally, survivors)
+    options.report.write_text(text, encoding="utf-8")
+    print(text)
+    for mutant in survivors if UNEXPLAINED in text else []:
+        print(json.dumps([str(mutant[part]) for part in ("module", "in", "old", "new")], ensure_ascii=False))
+    return 1 if UNEXPLAINED in text else 0
 
 
 def key(mutant: dict[str, str]) -> tuple[str, ...]:
     return tuple([str(mutant[part]) for part in ("module", "in", "line", "old", "new")])
 
 
-def report(tally: dict[str, Counter[str]], survivors: list[dict[str, str]]) -> int:
-    explained = tomllib.loads((HERE / "explained.toml").read_text(encoding="utf-8"))["group"]
-    reasons = {
-        (group["module"], *mutant): group["reason"].split(":")[0] for group in explained for mutant in group["mutants"]
-    }
-    counts: Counter[str] = Counter()
-    unexplained = []
-    for mutant in survivors:
-        reason = reasons.get((mutant["module"], mutant["in"], mutant["old"], mutant["new"]))
-        counts[reason or "not explained"] += 1
-        if reason is None:
-            unexplained.append(mutant)
+def report(tally: dict[str, Counter[str]], survivors: list[dict[str, Any]]) -> str:
+    """The figures and the survivors as Markdown; those that `explained.toml` does not explain come last."""
+    lines = [HEAD, "| module | mutants | killed | timed out | survived |", "|---|---|---|---|---|"]
     for module, outcomes in tally.items():
-        print(f"{module}.py: {outcomes.total()} mutants, {dict(outcomes)}")
-    for reason, count in counts.most_common():
-        print(f"{count:5}  {reason}")
-    for mutant in unexplained:
-        print(f"{mutant['module']}.py:{mutant['line']} {mutant['in']}\n    - {mutant['old']}\n    + {mutant['new']}")
-    return 1 if unexplained else 0
+        numbers = [outcomes.total(), *[outcomes[outcome] for outcome in ("killed", "timeout", "survived")]]
+        lines.append(f"| `{module}.py` | {' | '.join(map(str, numbers))} |")
+    left = {tuple([str(mutant[part]) for part in ("module", "in", "old", "new")]): mutant for mutant in survivors}
+    for group in tomllib.loads((HERE / "explained.toml").read_text(encoding="utf-8"))["group"]:
+        members = [mutant for one in group["mutants"] if (mutant := left.pop(tuple(one), None))]
+        lines += ["", f"## {group['title']} ({len(members)})", "", group["reason"].strip(), "", *table(members)]
+    if left:
+        lines += ["", f"## {UNEXPLAINED} ({len(left)})", "", *table(list(left.values()))]
+    return "\n".join(lines) + "\n"
+
+
+def table(mutants: list[dict[str, Any]]) -> list[str]:
+    lines = ["| in | line | becomes |", "|---|---|---|"]
+    for mutant in mutants:
+        cells = [f"{mutant['module']}.{mutant['in']}", mutant["old"], mutant["new"]]
+        lines.append("| " + " | ".join(["`` " + cell.replace("|", "\\|") + " ``" for cell in cells]) + " |")
+    return lines if mutants else ["None at present."]
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import autograd_lite
 from autograd_lite import Value, draw, explain, steps
 from autograd_lite.expression import ExpressionError, evaluate
+from autograd_lite.files import replacing
 from autograd_lite.tables import in_columns
 
 
@@ -24,18 +27,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 1 for arithmetic that fails or a file that cannot be written, 2 for a mistake in the call.
+        The exit code: 0, 1 for arithmetic that fails or a file that cannot be written (or read on, or drawn), 2 for a
+        mistake in the call.
     """
+    with suppress(AttributeError):
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a ∂ on a terminal that has none
     options = _parser().parse_args(_shield_expression(list(sys.argv[1:] if arguments is None else arguments)))
     try:
         options.run(options)
+        sys.stdout.flush()  # here, where a full disk can still be told
     except ExpressionError as error:
         print(f"autograd-lite: {error}", file=sys.stderr)
         return 2
-    except (ArithmeticError, ValueError, OSError) as error:
-        print(f"autograd-lite: {error}", file=sys.stderr)
+    except (ArithmeticError, ValueError, OSError, ImportError, RuntimeError) as error:
+        _drop_output()
+        if not isinstance(error, BrokenPipeError):  # whoever read has read enough
+            print(f"autograd-lite: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _drop_output() -> None:
+    """Keep Python from trying again, at its end, to write what it could not write."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -171,7 +188,8 @@ def _demo_of_training(folder: Path) -> None:
     history = fit(net, X, y, loss=loss, optimizer=optimizer, epochs=60, metrics=["accuracy"], seed=1)
     print(f"Loss {history.loss[0]:.3g} → {history.loss[-1]:.3g}, accuracy {history.metrics['accuracy'][-1]:.0%}")
     for name, axes in (("loss", plots.loss_curve(history)), ("boundary", plots.decision_boundary(net, X, y))):
-        axes.figure.savefig(folder / f"{name}.png", dpi=150)  # type: ignore[union-attr]
+        with replacing(folder / f"{name}.png") as draft:
+            axes.figure.savefig(draft, dpi=150)  # type: ignore[union-attr]
         print(f"The {name}: {folder / name}.png")
 
 

@@ -43,19 +43,6 @@ def test_the_examples_in_the_docstrings_hold(name):
     assert runner.failures == 0
 
 
-README = Path(__file__).parent.parent / "README.md"
-
-
-def test_the_snippets_of_the_readme_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    namespace = {}
-    snippets = README.read_text(encoding="utf-8").split("```python\n")[1:]
-    assert snippets
-    for snippet in snippets:
-        code = snippet.split("```")[0]
-        exec(compile(code, "README.md", "exec"), namespace)
-
-
 def test_import_loads_nothing_heavy():
     code = "import sys, autograd_lite; autograd_lite.Value(1.0); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -19,7 +19,7 @@ import platform
 import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -35,6 +35,8 @@ from autograd_lite.shards import Result, ShardProgram
 # --- in a worker ------------------------------------------------------------------------------------------------------
 
 Answer = Result | Exception | str
+
+_GRACE = 1.0  # seconds
 
 _at_home: WeakValueDictionary[str, ShardProgram] = WeakValueDictionary()  # of trainings in this very process
 _received: dict[str, ShardProgram] = {}
@@ -108,6 +110,18 @@ def one_blas_thread() -> AbstractContextManager[object]:
         nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
     )
     return limits
+
+
+def _settle(futures: list[Future[Answer]]) -> None:
+    """Cancel what has not begun; but not at once.
+
+    When a worker dies, of an accident or of the Ctrl-C that reaches all processes of a terminal, a ProcessPoolExecutor
+    tells all its futures. In Python 3.11 it hangs if one of them was cancelled just before; so it is given the time to.
+    """
+    if not all(future.done() for future in futures):
+        wait(futures, timeout=_GRACE)
+    for future in futures:
+        future.cancel()
 
 
 # --- at home ----------------------------------------------------------------------------------------------------------
@@ -194,8 +208,7 @@ class ParallelEngine(CompiledEngine):
                 f"a worker or its executor failed ({type(error).__name__}: {error})", History()
             ) from error
         finally:
-            for future in futures.values():
-                future.cancel()
+            _settle(list(futures.values()))
 
     def _check_that_it_can_be_sent(self, error: Exception) -> None:
         try:

@@ -75,7 +75,7 @@ def run_shard(
             _received.setdefault(key, program)
             while len(_received) > _MOST_RECEIVED:
                 del _received[next(iter(_received))]
-    program = _at_home.get(key) or _received.get(key)
+    program = _at_home.get(key) or _received.get(key, program)
     if program is None:
         return _own_name()
     try:

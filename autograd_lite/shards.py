@@ -115,7 +115,7 @@ class ShardProgram:
         try:
             bound = idle.pop()
         except IndexError:
-            bound = self.code.bind(samples, np.float64)
+            bound = Bound(self.code, samples, np.float64)
         bound.parameters[: len(parameters)] = parameters
         bound.values[self.inputs] = inputs
         bound.values[self.masks] = kept / self.keep[:, None]

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autograd_lite import losses
+from autograd_lite.anomaly import detect_anomaly, is_detecting
 from autograd_lite.data import as_samples, as_targets, require_numpy
 from autograd_lite.functions import mean
 from autograd_lite.history import DivergedError as DivergedError
@@ -183,6 +184,8 @@ def fit(
     -----
     Ctrl-C ends training: the net gets the best weights seen at the end of an epoch, and the history is returned.
 
+    Inside `detect_anomaly()` it trains here, one Value at a time, and stops at the first nan or inf, forward or backward.
+
     With an executor the result does not depend on the workers, neither on their number nor on their kind: it is the
     same to the bit, given the same `shards`, NumPy and type of processor. It differs from the result without executor
     by rounding only, as sums are added in another order. The compiled program goes to each worker once; net, loss and
@@ -267,12 +270,10 @@ class _Run:
             except WorkerError as error:
                 raise WorkerError(f"{error} in epoch {epoch}, step {step}; {_WHAT_IS_LEFT}", history) from error
             if not math.isfinite(loss):
-                raise self._diverged(epoch, history, f"the loss became {loss}: {self._culprit(batch)}")
+                raise self._diverged(epoch, history, f"the loss became {loss}{self._culprit(batch)}")
             self.last_good = self.engine.snapshot()
             if not self.engine.step():
-                raise self._diverged(
-                    epoch, history, f"{self._culprit_of_step()} became infinite or undefined by a step"
-                )
+                raise self._diverged(epoch, history, self._culprit_of_step(batch))
             total += loss * len(batch)
             n += len(batch)
         return total / n
@@ -312,31 +313,26 @@ class _Run:
         advice = "a smaller learning rate, scaled inputs or clipped gradients may help"
         return DivergedError(f"training diverged in epoch {epoch}: {what}; {advice}", history)
 
-    def _culprit(self, batch: Sequence[int]) -> str:
+    def _culprit(self, batch: Sequence[int], backward: bool = False) -> str:
+        """The first operation whose result, or whose gradient, is not finite; empty if there is none."""
         self.engine.write_back()
+        self.eager.optimizer.zero_grad()
         try:
-            nodes = self.eager.graph(batch).topological_order()
+            with detect_anomaly():
+                loss = self.eager.graph(batch)
+                if backward:
+                    loss.backward()
         except ArithmeticError as error:
-            return str(error)
-        return next(
-            (_described(node) for node in nodes if not math.isfinite(node.data)), "no node alone, only their mean"
-        )
+            return f": {error}"
+        return ""
 
-    def _culprit_of_step(self) -> str:
+    def _culprit_of_step(self, batch: Sequence[int]) -> str:
         self.engine.write_back()
         params = self.eager.optimizer.params
         i = next((i for i, p in enumerate(params) if not math.isfinite(p.data)), 0)
-        return params[i].label or f"parameter {i}"
-
-
-def _described(node: Value) -> str:
-    if node.op is None:
-        return f"the first node that is not finite is {node.label or 'a leaf'} = {node.data}"
-    shown = [
-        f"{x.label}={x.data:.5g}" if isinstance(x, Value) and x.label else f"{float(x):.5g}" for x in node.operands
-    ]
-    operands = ", ".join(shown[:4] + ["…"] * (len(shown) > 4))
-    return f"the first node that is not finite is {node.op.name}({operands}) = {node.data}"
+        self.engine.restore(self.last_good)
+        name = params[i].label or f"parameter {i}"
+        return f"{name} became infinite or undefined by a step{self._culprit(batch, backward=True)}"
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -355,7 +351,7 @@ def _make_engine(
     if name not in ("auto", "eager"):
         raise ValueError(f"engine is 'auto' or 'eager', got {name!r}")
     eager = EagerEngine(net, loss, optimizer, X, y)
-    if name == "eager":
+    if name == "eager" or is_detecting():  # a compiled program does not look at each operation
         return eager
     try:
         if executor is not None:
@@ -461,13 +457,15 @@ def _progress_bar(epochs: int, progress: bool) -> Any:
         return _NoBar()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # in a notebook without widgets the bar is text, and that is well
+            # In a notebook without widgets the bar is text, in a browser it has no thread; and that is well.
+            warnings.simplefilter("ignore")
             from tqdm.auto import tqdm
+
+            return tqdm(total=epochs, unit="epoch", leave=True)
     except ImportError as error:
         raise ImportError(
             'the progress bar needs tqdm: pip install "autograd-lite[train]", or progress=False'
         ) from error
-    return tqdm(total=epochs, unit="epoch", leave=True)
 
 
 class _NoBar:

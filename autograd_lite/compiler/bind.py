@@ -46,10 +46,6 @@ class Code:
         ]
         self.buffers, self.views, self.constants = operands.buffers, operands.views, operands.constants
 
-    def bind(self, samples: int, dtype: Any) -> Bound:
-        """Make the arrays for a batch size."""
-        return Bound(self, samples, dtype)
-
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "code"}
 
@@ -154,4 +150,6 @@ _FUNCTIONS: dict[str, Any] = {
     "where": np.where,
     "copyto": np.copyto,
     "logsumexp": _logsumexp,
+    "inf": np.inf,  # numbers are written by their repr
+    "nan": np.nan,
 }

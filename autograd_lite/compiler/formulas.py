@@ -30,12 +30,6 @@ class Call(NamedTuple):
     operands: tuple[str | float | int, ...]
 
 
-class Unknown(NamedTuple):
-    """An operation that the array library has no function for."""
-
-    op: Op
-
-
 def numpy_name(op: Op) -> str | None:
     """The name of the NumPy function of a row of the table, or None."""
     name = _NUMPY_NAMES.get(op.name, op.name)

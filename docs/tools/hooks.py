@@ -74,6 +74,9 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     """Put the pictures in their places, and turn formulas into MathML."""
     for i, picture in enumerate(_made.get(page.file.src_uri, [])):
         content = content.replace(_PLACE.format(i), f'<figure class="made">{picture}</figure>')
+    content = content.replace(
+        "</code> s", "</code>s"
+    )  # the plural of a name in a docstring, as reStructuredText wants it
     if page.file.src_uri.endswith(".ipynb"):
         return _notebook(content)
     content = re.sub(

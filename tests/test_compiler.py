@@ -500,6 +500,39 @@ def test_a_result_that_is_not_finite_names_its_node():
         f([1.0, 0.0])
 
 
+@pytest.mark.parametrize("unfit", [math.nan, math.inf])
+def test_an_input_that_is_not_finite_is_named(unfit):
+    w = Value(2.0)
+    f = compile(lambda features, y: w * features[0] + features[1] - y)
+    with pytest.raises(FloatingPointError, match=rf"features holds {unfit} for sample 1"):
+        f([[1.0, 2.0], [1.0, unfit]], [0.0, 0.0])
+
+
+def test_an_infinite_input_may_have_a_finite_result():
+    assert compile(lambda x: sigmoid(x))([-math.inf, math.inf]).tolist() == [0.0, 1.0]
+
+
+def test_a_mean_beyond_all_floats_is_infinite():
+    w = Value(1.0)
+    assert compile(lambda x: w * x).backward([1.5e308, 1.5e308]) == math.inf
+    assert w.grad == 1.5e308
+
+
+@pytest.mark.parametrize("unfit", [[Value(1.0)], [None], [2**100]])
+def test_objects_are_refused_with_a_remedy(unfit):
+    with pytest.raises(TypeError, match="dtype=float"):
+        compile(lambda x: x * 2.0)(unfit)
+
+
+def test_arrays_for_many_batch_sizes_do_not_pile_up():
+    w = Value(2.0)
+    f = compile(lambda x: w * x)
+    for size in range(1, 30):
+        f([1.0])
+        assert f(np.ones(size)).sum() == 2.0 * size
+    assert len(f.plan([1.0])._bound) == 8
+
+
 def test_backward_of_several_outputs():
     with pytest.raises(TypeError, match="one Value"):
         compile(lambda x: [x, 2.0 * x]).backward([1.0])

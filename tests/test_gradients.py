@@ -345,6 +345,7 @@ def test_at_most_six_nodes_are_added_for_each_node_of_a_polynomial(steps):
     assert len(written - graph) <= 6 * len(graph)
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_hundred_thousand_is_differentiated_in_linear_size():
     x = Value(0.5)
     y = x

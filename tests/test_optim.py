@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,34 @@ def test_cosine_falls_to_its_final_rate_and_stays_there():
 def test_warm_up_rises_to_the_start_of_what_follows():
     schedule = optim.warm_up(optim.step_decay(0.8, every=2, factor=0.5), steps=4)
     assert [schedule(i) for i in range(8)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 0.4, 0.4])
+
+
+@pytest.mark.parametrize(
+    "lr",
+    [
+        0.1,
+        optim.constant(0.1),
+        optim.step_decay(0.1, every=2),
+        optim.warm_up(optim.cosine(0.1, steps=8), steps=3),
+    ],
+    ids=["number", "constant", "step decay", "warm-up, cosine"],
+)
+def test_an_optimiser_can_be_pickled_with_its_schedule_and_goes_on(lr):
+    params = [Value(1.0), Value(2.0)]
+    optimizer = optim.Adam(params, lr=lr)
+
+    def step(optimizer):
+        for p in optimizer.params:
+            p.grad = 2.0 * p.data
+        optimizer.step()
+
+    step(optimizer)
+    copy = pickle.loads(pickle.dumps(optimizer))
+    for _ in range(5):
+        step(optimizer)
+        step(copy)
+    assert [p.data for p in copy.params] == [p.data for p in params]
+    assert copy.lr == optimizer.lr
 
 
 @pytest.mark.parametrize(

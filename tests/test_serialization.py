@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import pytest
 
@@ -99,6 +100,10 @@ def broken(change):
     return json.dumps(content)
 
 
+# Pyodide ends where JavaScript's stack does, and nothing of Python can keep it from that.
+NO_DEEP_JSON = pytest.mark.skipif(sys.platform == "emscripten", reason="Pyodide's json has no limit of depth")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -109,11 +114,14 @@ def broken(change):
         (broken(lambda c: c.update(version=None)), "format version None"),
         (broken(lambda c: c.update(parameters=[1.0, 2.0])), "no parameters"),
         (broken(lambda c: c["parameters"].pop("b")), "structure has 2 parameters, and it holds 1"),
-        (broken(lambda c: c["parameters"].update({"w[0]": "__import__('os')"})), r"parameter w\[0\] is"),
-        (broken(lambda c: c["structure"].update(type="os.system")), "'os.system', which is none"),
+        (broken(lambda c: c["parameters"].update({"w[0]": "__import__('os')"})), r"parameter 'w\[0\]' is"),
+        (
+            broken(lambda c: c["structure"].update(type="os.system")),
+            "structure is a module 'os.system', and there is none",
+        ),
         (broken(lambda c: c["structure"].update(activation="__class__")), "no activation is called"),
         (broken(lambda c: c["structure"].update(n_inputs=10**12)), "structure has 1000000000001 parameters"),
-        (broken(lambda c: c["structure"].update(n_inputs=-1)), "gives -1"),
+        (broken(lambda c: c["structure"].update(n_inputs=-1)), "n_inputs of structure is -1"),
         (broken(lambda c: c["structure"].pop("bias")), "bias"),
         (
             broken(
@@ -125,7 +133,7 @@ def broken(change):
             "no activation is called",
         ),
         (broken(lambda c: c.update(structure=None)), "cannot load"),
-        ("[" * 100_000, "cannot load"),
+        pytest.param("[" * 100_000, "cannot load", marks=NO_DEEP_JSON),
     ],
 )
 def test_a_broken_foreign_or_newer_file_is_refused(text, message, tmp_path):

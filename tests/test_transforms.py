@@ -443,6 +443,7 @@ def test_user_rule_that_returns_no_number_is_a_type_error():
 # --- size -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hessian_vector_product_of_ten_thousand_variables():
     n = 10_000
 

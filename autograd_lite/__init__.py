@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import plots as plots
     from autograd_lite.adjoints import gradients as gradients
     from autograd_lite.adjoints import jvp as jvp
+    from autograd_lite.anomaly import AnomalyError as AnomalyError
+    from autograd_lite.anomaly import detect_anomaly as detect_anomaly
     from autograd_lite.checks import GradientError as GradientError
     from autograd_lite.checks import check_gradients as check_gradients
     from autograd_lite.checks import numerical_gradient as numerical_gradient
@@ -58,6 +60,7 @@ _ROOMS = {
     "graph": "Graph",
     "adjoints": "gradients jvp",
     "transforms": "derivative grad hessian hvp jacobian value_and_grad vjp",
+    "anomaly": "AnomalyError detect_anomaly",
     "checks": "GradientError check_gradients numerical_gradient",
     "minimizing": "minimize",
     "compiler": "compile",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from autograd_lite import ops
 from autograd_lite.adjoints import Number, substitute
 from autograd_lite.trees import Tree, split, to_array
-from autograd_lite.value import Value, _engine
+from autograd_lite.value import Value, is_recording, recording
 
 
 class _Active(threading.local):
@@ -21,18 +20,6 @@ class _Active(threading.local):
 
 
 _active: Final = _Active()
-
-
-@contextmanager
-def recording() -> Iterator[None]:
-    """Record also inside `no_grad()`: without a graph every derivative would be zero."""
-    thread = threading.get_ident()
-    depth = _engine.quiet_threads.pop(thread, 0)
-    try:
-        yield
-    finally:
-        if depth:
-            _engine.quiet_threads[thread] = depth
 
 
 class Call:
@@ -50,7 +37,7 @@ class Call:
             Value(number.data, number.label) if isinstance(number, Value) else Value(number) for number in self.given
         ]
         self.name: Final = getattr(f, "__name__", "the function")
-        self.quiet: Final = threading.get_ident() in _engine.quiet_threads
+        self.quiet: Final = not is_recording()
         fresh = split(self.leaves, [block for tree in self.trees for block in tree.blocks], to_array)
         lifted = list(args)
         for i, tree in zip(positions, self.trees, strict=True):

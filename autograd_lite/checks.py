@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from autograd_lite.adjoints import Numbers, reverse
+from autograd_lite.tables import in_columns
 from autograd_lite.trees import Tree
 from autograd_lite.value import Value, no_grad
 
@@ -101,9 +102,10 @@ def check_gradients(f: Callable[..., Any], xs: Sequence[Any], rtol: float = 1e-5
             numbers = (leaf.data, slope, estimate, abs(slope - estimate))
             rows.append((leaf.label or name, *[_short(number) for number in numbers]))
     if rows:
+        table = in_columns([("input", "x", "ours", "numerical", "difference"), *rows], gap="   ")
         raise GradientError(
             f"the gradient differs from central differences in {len(rows)} of {len(ours)} inputs"
-            f" (rtol={rtol:g}, atol={atol:g}):\n{_table(('input', 'x', 'ours', 'numerical', 'difference'), rows)}"
+            f" (rtol={rtol:g}, atol={atol:g}):\n" + "\n".join([f"  {line}" for line in table])
         )
 
 
@@ -159,12 +161,3 @@ def _agree(x: float, y: float, rtol: float, atol: float) -> bool:
 def _short(x: float) -> str:
     text = f"{x:.8g}"
     return text if any([c in text for c in ".en"]) else text + ".0"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max([len(row[i]) for row in (head, *rows)]) for i in range(len(head))]
-    lines = []
-    for first, *others in (head, *rows):
-        cells = [first.ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]]
-        lines.append("  " + "   ".join(cells))
-    return "\n".join(lines)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import autograd_lite
 from autograd_lite import Value, draw, explain, steps
 from autograd_lite.expression import ExpressionError, evaluate
+from autograd_lite.files import replacing
+from autograd_lite.tables import in_columns
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,18 +27,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 1 for arithmetic that fails or a file that cannot be written, 2 for a mistake in the call.
+        The exit code: 0, 1 for arithmetic that fails or a file that cannot be written (or read on, or drawn), 2 for a
+        mistake in the call.
     """
+    with suppress(AttributeError):
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a ∂ on a terminal that has none
     options = _parser().parse_args(_shield_expression(list(sys.argv[1:] if arguments is None else arguments)))
     try:
         options.run(options)
+        sys.stdout.flush()  # here, where a full disk can still be told
     except ExpressionError as error:
         print(f"autograd-lite: {error}", file=sys.stderr)
         return 2
-    except (ArithmeticError, ValueError, OSError) as error:
-        print(f"autograd-lite: {error}", file=sys.stderr)
+    except (ArithmeticError, ValueError, OSError, ImportError, RuntimeError) as error:
+        _drop_output()
+        if not isinstance(error, BrokenPipeError):  # whoever read has read enough
+            print(f"autograd-lite: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _drop_output() -> None:
+    """Keep Python from trying again, at its end, to write what it could not write."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,12 +105,12 @@ def _eval(options: argparse.Namespace) -> None:
     leaves = _leaves(options.values)
     result = evaluate(options.expression.removeprefix(_SHIELD), leaves)
     if not isinstance(result, Value):
-        print(_table([("value", _short(result))]))
+        print("\n".join(in_columns([("value", _short(result))])))
         return
     result.backward()
     rows = [(name, _short(leaf.data), _short(leaf.grad)) for name, leaf in leaves.items()]
     print(f"value  {_short(result.data)}\n")
-    print(_table([("leaf", "value", "gradient"), *rows]))
+    print("\n".join(in_columns([("leaf", "value", "gradient"), *rows])))
     if options.explain or options.epsilon is not None:
         print(f"\n{explain(result, epsilon=options.epsilon)}")
     if options.draw:
@@ -170,19 +188,10 @@ def _demo_of_training(folder: Path) -> None:
     history = fit(net, X, y, loss=loss, optimizer=optimizer, epochs=60, metrics=["accuracy"], seed=1)
     print(f"Loss {history.loss[0]:.3g} → {history.loss[-1]:.3g}, accuracy {history.metrics['accuracy'][-1]:.0%}")
     for name, axes in (("loss", plots.loss_curve(history)), ("boundary", plots.decision_boundary(net, X, y))):
-        axes.figure.savefig(folder / f"{name}.png", dpi=150)  # type: ignore[union-attr]
+        with replacing(folder / f"{name}.png") as draft:
+            axes.figure.savefig(draft, dpi=150)  # type: ignore[union-attr]
         print(f"The {name}: {folder / name}.png")
 
 
 def _short(number: float) -> str:
     return f"{number:.12g}"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Columns in line: the first to the left, numbers to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for first, *rest in rows:
-        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:])]
-        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
-    return "\n".join(lines)

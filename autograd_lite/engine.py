@@ -18,6 +18,7 @@ from autograd_lite.module import Module
 from autograd_lite.nn import Dropout
 from autograd_lite.optim import Optimizer
 from autograd_lite.prediction import in_use, predict
+from autograd_lite.shards import Result, ShardProgram, cuts, shard_sizes, weighted_mean
 from autograd_lite.value import Value
 
 
@@ -30,6 +31,8 @@ class CompiledEngine:
         As for `fit`.
     X, y : numpy.ndarray
         The samples and their targets.
+    shards : int, optional
+        See `shard_sizes`.
 
     Raises
     ------
@@ -38,9 +41,15 @@ class CompiledEngine:
     """
 
     def __init__(
-        self, net: Callable[[Any], Any], loss: Callable[[Any, Any], Any], optimizer: Optimizer, X: Any, y: Any
+        self,
+        net: Callable[[Any], Any],
+        loss: Callable[[Any, Any], Any],
+        optimizer: Optimizer,
+        X: Any,
+        y: Any,
+        shards: int | None = None,
     ) -> None:
-        self.net, self.optimizer = net, optimizer
+        self.net, self.optimizer, self._shards = net, optimizer, shards
         self._dropouts = _active_dropouts(net)
         sizes = self._sizes_of_masks(X[0])
         if loss is losses.cross_entropy and y.ndim == 1:  # classes as numbers
@@ -74,6 +83,9 @@ class CompiledEngine:
         for rows, array in zip(program.inputs, arrays, strict=True):
             self._columns[rows] = array.reshape(len(array), -1).T
         self._mask_rows = program.inputs[2] if self._dropouts else np.zeros(0, dtype=np.intp)
+        self._inputs = np.concatenate(program.inputs[:2])
+        self._shard_program = ShardProgram(plan.code, self._inputs, self._mask_rows, self._keep)
+        self._count = len(program.parameters)  # they come first in their array
         self._full: Bound | None = None
         place = dict(zip(plan.trace.parameters, program.parameters.tolist(), strict=True))
         for parameter, at in place.items():
@@ -96,10 +108,26 @@ class CompiledEngine:
         """Return the mean loss over the samples with these numbers, and keep its gradient."""
         if not self._entered:
             self._enter()
+        sizes = shard_sizes(len(batch), self._code.rows, self._shards)
+        if len(sizes) > 1:
+            loss, gradient = weighted_mean(sizes, self._results(self._cut(batch, sizes)))
+            self._gradient[: self._count] = gradient
+            return float(loss)
         bound = self._loaded(batch)
         bound.forward()
         bound.backward()
         return float(bound.mean())
+
+    def _cut(self, batch: Any, sizes: list[int]) -> list[tuple[Any, Any]]:
+        """The inputs of each shard, and what dropout lets through."""
+        kept = self._drawn(len(batch))
+        if len(batch) == self._columns.shape[1]:
+            return [(self._columns[self._inputs, cut], kept[:, cut]) for cut in cuts(sizes)]
+        return [(self._columns[np.ix_(self._inputs, batch[cut])], kept[:, cut]) for cut in cuts(sizes)]
+
+    def _results(self, shards: list[tuple[Any, Any]]) -> list[Result]:
+        """The mean loss of each shard, and its gradient."""
+        return [self._shard_program.run(self._parameters[: self._count], *shard) for shard in shards]
 
     def _loaded(self, batch: Sequence[int]) -> Bound:
         size = len(batch)
@@ -113,9 +141,12 @@ class CompiledEngine:
         else:
             self._columns.take(batch, 1, bound.values[: self._height], "clip")
         if len(self._mask_rows):
-            kept = self._rng.random((len(self._mask_rows), size)) < self._keep[:, None]
-            bound.values[self._mask_rows] = kept / self._keep[:, None]
+            bound.values[self._mask_rows] = self._drawn(size) / self._keep[:, None]
         return bound
+
+    def _drawn(self, samples: int) -> Any:
+        """What dropout lets through, for each mask and sample."""
+        return self._rng.random((len(self._mask_rows), samples)) < self._keep[:, None]
 
     def step(self) -> bool:
         """Let the optimiser use the gradient. Return whether all parameters are finite afterwards."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +31,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
+_LONGEST = 60  # characters of an expression that a message repeats
 
 
 class ExpressionError(Exception):
@@ -64,14 +67,20 @@ def evaluate(text: str, values: Mapping[str, Value]) -> Value | float:
     """
     indent = len(text) - len(text.lstrip())
     try:
-        tree = ast.parse(text.lstrip(), mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python's, about text that is refused or means what it says
+            tree = ast.parse(text.lstrip(), mode="eval")
         reader = _Reader(text.lstrip(), indent, values)
         result = reader.read(tree.body)
     except SyntaxError as error:
-        column = error.offset or len(text) - indent + 1  # no offset: it ends too early
-        raise ExpressionError(f"column {column + indent}: {error.msg}") from None
+        before = sum([len(line) for line in _lines(text.lstrip())[: (error.lineno or 1) - 1]])
+        column = before + error.offset if error.offset else len(text) - indent + 1  # no offset: it ends too early
+        long = "a number has too many digits" if "integer string conversion" in error.msg else error.msg
+        raise ExpressionError(f"column {column + indent}: {long}") from None
     except (RecursionError, MemoryError):
         raise ExpressionError("the expression is nested too deeply") from None
+    except UnicodeEncodeError as error:  # half a character, as a shell gives for bytes that are no text
+        raise ExpressionError(f"column {error.start + indent + 1}: this is not a character") from None
     except ValueError as error:
         if "null byte" in str(error):
             raise ExpressionError("an expression has no null bytes") from None
@@ -84,9 +93,15 @@ def evaluate(text: str, values: Mapping[str, Value]) -> Value | float:
     return result if isinstance(result, Value) else float(result)
 
 
+def _lines(text: str) -> list[str]:
+    """The lines as Python's parser counts them, with their ends."""
+    return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
+
+
 class _Reader:
     def __init__(self, text: str, indent: int, values: Mapping[str, Value]) -> None:
-        self.lines = text.splitlines()
+        self.text = text
+        self.lines = _lines(text)
         self.indent = indent
         self.values = values
         self.used: set[str] = set()
@@ -145,8 +160,10 @@ class _Reader:
         line, offset = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
         # ast counts bytes of UTF-8; people count characters
         before = self.lines[line - 1].encode()[:offset].decode(errors="ignore")
-        column = sum(len(earlier) + 1 for earlier in self.lines[: line - 1]) + len(before) + 1 + self.indent
+        column = sum([len(earlier) for earlier in self.lines[: line - 1]]) + len(before) + 1 + self.indent
         return ExpressionError(f"column {column}: {message}")
 
     def source(self, node: ast.AST) -> str:
-        return ast.get_source_segment("\n".join(self.lines), node) or "this"
+        text = " ".join((ast.get_source_segment(self.text, node) or "this").split())
+        text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+        return "".join([c if c.isprintable() else "\ufffd" for c in text])

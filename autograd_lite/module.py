@@ -49,9 +49,8 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """The Values to be learnt, each once."""
-        values: dict[
-            Value, None
-        ] = {}  # in the order of the attributes; without names, for this is called at every step
+        # In the order of the attributes; without names, for this is called at every step.
+        values: dict[Value, None] = {}
         frozen: set[Value] = set()
         self._collect(values, frozen)
         return [value for value in values if value not in frozen] if frozen else list(values)

@@ -311,6 +311,8 @@ class Activation(Module):
 
     def __init__(self, function: str | Callable[[Any], Any]) -> None:
         self.activation = activation_name(function)
+        if self.activation is None:
+            raise TypeError(f"an Activation applies a function, got {function!r}: leave it out")
         self._function: Any = ops.TABLE[self.activation] if isinstance(self.activation, str) else function
 
     def __call__(self, x: Any) -> Any:

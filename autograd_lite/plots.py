@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.data import as_samples, as_targets
+from autograd_lite.files import replacing, target_of
 from autograd_lite.functions import mean
 from autograd_lite.module import Module
 from autograd_lite.nn import Activation, Layer, Neuron
@@ -177,13 +178,18 @@ class BoundaryAnimation:
             self.frames.append((len(history), history.loss[-1], self.net.state_dict()))
 
     def save(self, path: str | os.PathLike[str], *, seconds: float = 5.0) -> None:
-        """Write the GIF; it lasts this long, and rests at its end.
+        """Write the GIF; it lasts this long, and rests at its end. The file appears whole, or not at all.
 
         Raises
         ------
+        ValueError
+            If the ending is another one.
+        FileNotFoundError
+            If the directory is not there.
         ImportError
             If matplotlib or Pillow is missing.
         """
+        target = target_of(path, (".gif",))
         x1, x2 = _grid(as_samples(self.X), 2)
         figure = _new_figure(5.0, min(max(3.9 * float((x2.max() - x2.min()) / (x1.max() - x1.min())) + 0.9, 2.5), 7.0))
         try:
@@ -205,8 +211,9 @@ class BoundaryAnimation:
         frames_a_second = max(1.0, len(self.frames) / seconds)
         rest = [self.frames[-1]] * math.ceil(frames_a_second)
         try:
-            animation = FuncAnimation(figure, draw, frames=[*self.frames, *rest], init_func=list)
-            animation.save(os.fspath(path), writer=PillowWriter(fps=round(frames_a_second)))
+            with replacing(target) as draft:
+                animation = FuncAnimation(figure, draw, frames=[*self.frames, *rest], init_func=list)
+                animation.save(os.fspath(draft), writer=PillowWriter(fps=round(frames_a_second)))
         finally:
             self.net.load_state_dict(now)
             plt.close(figure)

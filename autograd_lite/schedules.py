@@ -1,13 +1,14 @@
 """Learning-rate schedules, for the `lr` of an optimiser; `optim` shows them too.
 
 A schedule is a function: it takes the number of steps made so far and returns the learning rate of the next. A step is
-one call of an optimiser's `step()`: one mini-batch in `fit`.
+one call of an optimiser's `step()`: one mini-batch in `fit`. A schedule can be pickled, and an optimiser with it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 # The learning rate after a number of steps.
 Schedule = Callable[[int], float]
@@ -21,7 +22,7 @@ def constant(lr: float) -> Schedule:
     >>> constant(0.1)(1000)
     0.1
     """
-    return lambda step: lr
+    return partial(_constant, lr)
 
 
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
@@ -34,7 +35,7 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     (1.0, 0.5, 0.25)
     """
     every = _at_least_1("every", every)
-    return lambda step: float(lr * factor ** (step // every))
+    return partial(_step_decay, lr, every, factor)
 
 
 def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
@@ -51,7 +52,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     (1.0, 0.5, 0.0, 0.0)
     """
     _at_least_1("steps", steps)
-    return lambda step: final + (lr - final) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
+    return partial(_cosine, lr, steps, final)
 
 
 def warm_up(lr: float | Schedule, steps: int) -> Schedule:
@@ -65,7 +66,26 @@ def warm_up(lr: float | Schedule, steps: int) -> Schedule:
     """
     _at_least_1("steps", steps)
     after = lr if callable(lr) else constant(lr)
-    return lambda step: after(0) * (step + 1) / steps if step < steps else after(step - steps)
+    return partial(_warm_up, after, steps)
+
+
+# --- the rules, which are functions of the module so that a schedule can be pickled -------------------------------------
+
+
+def _constant(lr: float, step: int) -> float:
+    return lr
+
+
+def _step_decay(lr: float, every: int, factor: float, step: int) -> float:
+    return float(lr * factor ** (step // every))
+
+
+def _cosine(lr: float, steps: int, final: float, step: int) -> float:
+    return final + (lr - final) * 0.5 * (1.0 + math.cos(math.pi * min(step / steps, 1.0)))
+
+
+def _warm_up(after: Schedule, steps: int, step: int) -> float:
+    return after(0) * (step + 1) / steps if step < steps else after(step - steps)
 
 
 def _at_least_1(name: str, number: int) -> int:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from autograd_lite.files import write_atomically
 from autograd_lite.nn import ACTIVATIONS, MLP, Activation, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
@@ -18,6 +19,7 @@ from autograd_lite.value import Value
 
 FORMAT = "autograd-lite network"
 VERSION = 1
+_LARGEST: Final = 2**30  # bytes: ten million parameters. What is larger is not even read.
 
 
 def save(net: Module, path: str | os.PathLike[str]) -> None:
@@ -49,8 +51,11 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
     True
     """
     structure, state = _structure(net, "the net"), net.state_dict()
-    if _size(structure) != len(state):
-        raise TypeError(f"save() writes nets whose parts are all different, and this one uses a part twice: {net!r}")
+    if _size(structure, "the net") != len(state):
+        raise TypeError(
+            "save() writes nets of which each part is used once and has the parameters that it was made with,"
+            f" and this one uses a part twice or has other parameters: {net!r}"
+        )
     parameters = {name: _number(data) for name, data in state.items()}
     content = {"format": FORMAT, "version": VERSION, "structure": structure, "parameters": parameters}
     text = json.dumps(content, indent=1, allow_nan=False)
@@ -63,30 +68,54 @@ def load(path: str | os.PathLike[str]) -> Module:
     Raises
     ------
     ValueError
-        If the file is broken, is something else, or comes from a newer version.
+        If the file is broken, is something else, or comes from a newer version. The message names it and says where.
     OSError
         If it cannot be read.
     """
+    with Path(path).open("rb") as file:
+        content = file.read(_LARGEST + 1)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ValueError("it does not say that it is a network of autograd-lite")
-        version = content.get("version")
-        if not isinstance(version, int) or version > VERSION:
-            raise ValueError(
-                f"it has format version {version!r}, and this autograd-lite reads up to {VERSION}: upgrade it"
-            )
-        structure, parameters = content.get("structure"), content.get("parameters")
-        if not isinstance(parameters, dict):
-            raise ValueError("it has no parameters")
-        n = _size(structure)
-        if n != len(parameters):
-            raise ValueError(f"its structure has {n} parameters, and it holds {len(parameters)}")
-        net: Module = _build(structure)
-        net.load_state_dict({name: _parsed(name, data) for name, data in parameters.items()})
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        return _read(content)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"cannot load {os.fspath(path)!r}: it is no text in UTF-8, at byte {error.start}") from error
+    except RecursionError as error:
+        raise ValueError(f"cannot load {os.fspath(path)!r}: it is nested too deeply") from error
+    except (ValueError, TypeError) as error:
         raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from error
+
+
+def _read(file: bytes) -> Module:
+    if len(file) > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST} bytes, as no net is")
+    content = json.loads(file.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError("it does not say that it is a network of autograd-lite")
+    version = content.get("version")
+    if type(version) is not int or version < 1:
+        raise ValueError(f"it has format version {version!r}, which is none")
+    if version > VERSION:
+        raise ValueError(f"it has format version {version}, and this autograd-lite reads up to {VERSION}: upgrade it")
+    structure, parameters = content.get("structure"), content.get("parameters")
+    if not isinstance(parameters, dict):
+        raise ValueError("it has no parameters")
+    n = _size(structure, "structure")
+    if n != len(parameters):
+        raise ValueError(f"its structure has {n} parameters, and it holds {len(parameters)}")
+    net: Module = _build(structure, "structure")
+    net.load_state_dict({name: _parsed(name, data) for name, data in parameters.items()})
     return net
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
+        raise ValueError(f"it says {twice!r} twice")
+    return content
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(f"it says {constant}, which is no JSON")
 
 
 # --- structure --------------------------------------------------------------------------------------------------------
@@ -101,7 +130,12 @@ def _structure(module: Any, where: str) -> dict[str, Any]:
         return {"type": kind.__name__, "layers": layers}
     if kind is Layer:
         shape = {"n_inputs": module.n_inputs, "n_neurons": len(module.neurons)}
-        return {"type": "Layer"} | shape | _neuron(module.neurons[0], where, shared="b" in vars(module))
+        kinds = [_neuron(neuron, where, shared="b" in vars(module)) for neuron in module.neurons]
+        if any([kind != kinds[0] or len(n.w) != module.n_inputs for kind, n in zip(kinds, module.neurons)]):
+            raise TypeError(
+                f"save() writes layers whose neurons are all of a kind, and {where} has several: {module!r}"
+            )
+        return {"type": "Layer"} | shape | kinds[0]
     if kind is Neuron:
         return {"type": "Neuron", "n_inputs": len(module.w)} | _neuron(module, where, shared=False)
     if kind is Dropout:
@@ -129,39 +163,42 @@ def _name(activation: Any, where: str) -> str | None:
     )
 
 
-def _size(structure: Any) -> int:
+def _size(structure: Any, where: str) -> int:
     """The number of parameters, frozen ones included: a broken file must not make us build something huge."""
-    kind = structure["type"]
+    kind = _field(structure, "type", where)
     if kind in ("MLP", "Sequential"):
-        return sum(_size(layer) for layer in structure["layers"])
+        layers = _field(structure, "layers", where)
+        if not isinstance(layers, list):
+            raise ValueError(f"the layers of {where} are {layers!r:.80}, and not a list")
+        return sum([_size(layer, f"layers[{i}] of {where}") for i, layer in enumerate(layers)])
     if kind in ("Dropout", "Activation"):
         return 0
-    n_inputs = _whole(structure["n_inputs"])
+    if kind not in ("LayerNorm", "Neuron", "Layer"):
+        raise ValueError(f"{where} is a module {kind!r:.80}, and there is none of that name")
+    n_inputs = _whole(structure, "n_inputs", where)
     if kind == "LayerNorm":
         return 2 * n_inputs
-    if kind not in ("Neuron", "Layer"):
-        raise ValueError(f"it names a module {kind!r}, which is none")
-    n_neurons = _whole(structure["n_neurons"]) if kind == "Layer" else 1
-    n_biases = {"own": n_neurons, "shared": 1, "none": 0}[structure["bias"]]
-    return n_inputs * n_neurons + n_biases
+    n_neurons = _whole(structure, "n_neurons", where) if kind == "Layer" else 1
+    n_biases = {"own": n_neurons, "shared": 1, "none": 0}
+    return n_inputs * n_neurons + n_biases[_one_of(structure, "bias", n_biases, where)]
 
 
-def _build(structure: Any) -> Any:
+def _build(structure: Any, where: str) -> Any:
     kind = structure["type"]
-    if kind == "Sequential":
-        return Sequential(*[_build(layer) for layer in structure["layers"]])
-    if kind == "MLP":
-        net = MLP(1, [1])
-        net.layers = [_build(layer) for layer in structure["layers"]]
-        net.name_parameters()
-        return net
-    if kind == "Activation":
-        return Activation(structure["activation"])
+    if kind in ("Sequential", "MLP"):
+        layers = [_build(layer, f"layers[{i}] of {where}") for i, layer in enumerate(structure["layers"])]
+        return Sequential(*layers) if kind == "Sequential" else _mlp(layers, where)
     if kind == "Dropout":
-        return Dropout(structure["probability"])
+        return Dropout(_float(structure, "probability", where))
     if kind == "LayerNorm":
-        return LayerNorm(structure["n_inputs"], structure["epsilon"])
-    activation, bias, frozen = structure["activation"], structure["bias"], bool(structure["frozen_bias"])
+        return LayerNorm(structure["n_inputs"], _float(structure, "epsilon", where))
+    activation = _field(structure, "activation", where)
+    if not isinstance(activation, str) and (activation is not None or kind == "Activation"):
+        raise ValueError(f"activation of {where} is {activation!r:.80}, and no name")
+    if kind == "Activation":
+        return Activation(activation or "")
+    bias = structure["bias"]
+    frozen = _one_of(structure, "frozen_bias", (False, True), where)
     if kind == "Neuron":
         return Neuron(structure["n_inputs"], activation, bias=bias != "none", frozen_bias=frozen)
     return Layer(
@@ -174,10 +211,47 @@ def _build(structure: Any) -> Any:
     )
 
 
-def _whole(n: Any) -> int:
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"it gives {n!r} as a number of inputs or neurons")
+def _mlp(layers: list[Any], where: str) -> MLP:
+    if not layers or not all([isinstance(layer, Layer) for layer in layers]):
+        raise ValueError(f"{where} is an MLP, and its layers are not all of the type Layer")
+    for i in range(1, len(layers)):
+        if layers[i].n_inputs != len(layers[i - 1].neurons):
+            raise ValueError(
+                f"layers[{i}] of {where} takes {layers[i].n_inputs} inputs, and layers[{i - 1}] gives {len(layers[i - 1].neurons)}"
+            )
+    net = MLP(1, [1])
+    net.layers = layers
+    net.name_parameters()
+    return net
+
+
+def _field(structure: Any, name: str, where: str) -> Any:
+    if not isinstance(structure, dict):
+        raise ValueError(f"{where} is {structure!r:.80}, and no module")
+    if name not in structure:
+        raise ValueError(f"{where} has no {name!r}")
+    return structure[name]
+
+
+def _whole(structure: Any, name: str, where: str) -> int:
+    n = _field(structure, name, where)
+    if type(n) is not int or n < 1:
+        raise ValueError(f"{name} of {where} is {n!r:.80}, and not a number of inputs or neurons")
     return n
+
+
+def _float(structure: Any, name: str, where: str) -> float:
+    x = _field(structure, name, where)
+    if type(x) not in (int, float):
+        raise ValueError(f"{name} of {where} is {x!r:.80}, and no number")
+    return float(x)
+
+
+def _one_of(structure: Any, name: str, choices: Iterable[Any], where: str) -> Any:
+    choice = _field(structure, name, where)
+    if not any([choice is each or (isinstance(choice, str) and choice == each) for each in choices]):
+        raise ValueError(f"{name} of {where} is {choice!r:.80}, and not one of {', '.join(map(str, choices))}")
+    return choice
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -190,7 +264,12 @@ def _number(data: float) -> float | str:
 
 def _parsed(name: str, data: Any) -> float:
     if isinstance(data, (int, float)) and not isinstance(data, bool):
-        return float(data)
+        try:
+            if math.isfinite(number := float(data)):
+                return number
+        except OverflowError:
+            pass
+        raise ValueError(f"the parameter {name!r:.80} is too large for a float")
     if data in ("inf", "-inf", "nan"):
         return float(data)
-    raise ValueError(f"the parameter {name} is {data!r}")
+    raise ValueError(f"the parameter {name!r:.80} is {data!r:.80}")

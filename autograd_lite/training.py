@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autograd_lite import losses
+from autograd_lite.anomaly import detect_anomaly, is_detecting
 from autograd_lite.data import as_samples, as_targets, require_numpy
 from autograd_lite.functions import mean
+from autograd_lite.history import DivergedError as DivergedError
+from autograd_lite.history import History as History
+from autograd_lite.history import WorkerError as WorkerError
+from autograd_lite.history import trim
 from autograd_lite.losses import Loss
 from autograd_lite.metrics import METRICS, accuracy
 from autograd_lite.module import Module
@@ -27,52 +33,7 @@ if TYPE_CHECKING:
 Metric = Callable[[Any, Any], float]
 
 
-class DivergedError(ArithmeticError):
-    """The loss or a weight became infinite or undefined. The net keeps the last weights with a finite loss.
-
-    Attributes
-    ----------
-    history : History
-        Of the epochs before.
-    """
-
-    def __init__(self, message: str, history: History) -> None:
-        super().__init__(message)
-        self.history = history
-
-
-@dataclass
-class History:
-    """What happened in training: lists with one entry an epoch.
-
-    Attributes
-    ----------
-    loss : list of float
-        The mean over the samples, each at the weights that its batch met: during the epoch, not at its end.
-    validation_loss : list of float
-        At the end of the epoch; empty without validation data.
-    metrics : dict of str to list of float
-        By name, at the end of the epoch, on the training data; with `validation_` before the name, on the validation
-        data.
-    best_epoch : int
-        The epoch, from 1, with the lowest validation loss; without validation data, with the lowest loss. 0 before any.
-    stopped : str
-        Why training ended: "epochs", "no improvement", "callback" or "interrupted".
-    """
-
-    loss: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    metrics: dict[str, list[float]] = field(default_factory=dict)
-    best_epoch: int = 0
-    stopped: str = "epochs"
-
-    def __len__(self) -> int:
-        return len(self.loss)
-
-    def __repr__(self) -> str:
-        series = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
-        last = "".join(f", {name}={values[-1]:.5g}" for name, values in series.items() if values)
-        return f"History({len(self)} epochs{last}, best_epoch={self.best_epoch}, stopped={self.stopped!r})"
+_WHAT_IS_LEFT = "the net has the weights of the step before, and fit goes on from them with an executor that works"
 
 
 class Engine(Protocol):
@@ -155,6 +116,8 @@ def fit(
     progress: bool = True,
     seed: int | None = None,
     engine: str = "auto",
+    executor: Executor | None = None,
+    shards: int | None = None,
 ) -> History:
     """Train a net on data.
 
@@ -191,6 +154,12 @@ def fit(
         For the shuffling: the same seed gives the same result, to the bit.
     engine : str
         "eager" builds each graph as one would by hand; "auto" takes what is fastest.
+    executor : concurrent.futures.Executor, optional
+        Computes the gradients on other cores or machines: each batch is cut into shards, whose gradients are added in
+        their order. It stays open. See the notes.
+    shards : int, optional
+        With an executor: into how many shards to cut each batch; at least as many as there are workers, to keep them
+        all busy. If not given, one for each 128 rows, at most 16.
 
     Returns
     -------
@@ -203,12 +172,24 @@ def fit(
     DivergedError
         If the loss or a weight becomes infinite or undefined: it names the epoch and the first node that did. The net
         keeps the last weights with a finite loss.
+    WorkerError
+        If a worker of the executor dies, or the executor takes no more work: it names the epoch and the step. The net
+        keeps the weights of the last whole step.
+    TypeError
+        If there is an executor and the net cannot be compiled, or the program not be sent to a worker.
     ImportError
         If NumPy or tqdm is missing.
 
     Notes
     -----
     Ctrl-C ends training: the net gets the best weights seen at the end of an epoch, and the history is returned.
+
+    Inside `detect_anomaly()` it trains here, one Value at a time, and stops at the first nan or inf, forward or backward.
+
+    With an executor the result does not depend on the workers, neither on their number nor on their kind: it is the
+    same to the bit, given the same `shards`, NumPy and type of processor. It differs from the result without executor
+    by rounding only, as sums are added in another order. The compiled program goes to each worker once; net, loss and
+    optimiser stay, so that lambdas are no matter. Validation and metrics are computed here.
 
     Examples
     --------
@@ -223,8 +204,9 @@ def fit(
     samples, targets = _data(X, y)
     held_out = None if validation is None else _data(*validation)
     _check(net, optimizer, epochs, batch_size, patience, tolerance)
+    _check_executor(executor, shards, engine)
     run = _Run(
-        _make_engine(engine, net, loss, optimizer, samples, targets),
+        _make_engine(engine, net, loss, optimizer, samples, targets, executor, shards),
         EagerEngine(net, loss, optimizer, samples, targets),
         _batches(len(samples), batch_size, seed),
         {"": (samples, targets)} | ({} if held_out is None else {"validation_": held_out}),
@@ -267,7 +249,7 @@ class _Run:
         except KeyboardInterrupt:
             # The interrupt may have come between the parameters of one step, or in the middle of recording an epoch.
             self.engine.restore(self.last_good if self.best is None else self.best)
-            _trim(history)
+            trim(history)
             history.stopped = "interrupted"
         finally:
             self.engine.write_back()
@@ -280,18 +262,18 @@ class _Run:
     def _epoch(self, epoch: int, history: History) -> float:
         total = 0.0
         n = 0
-        for batch in self.batches():
+        for step, batch in enumerate(self.batches(), 1):
             try:
                 loss = self.engine.loss_and_gradient(batch)
             except ArithmeticError as error:
                 raise self._diverged(epoch, history, f"the loss cannot be computed: {error}") from error
+            except WorkerError as error:
+                raise WorkerError(f"{error} in epoch {epoch}, step {step}; {_WHAT_IS_LEFT}", history) from error
             if not math.isfinite(loss):
-                raise self._diverged(epoch, history, f"the loss became {loss}: {self._culprit(batch)}")
+                raise self._diverged(epoch, history, f"the loss became {loss}{self._culprit(batch)}")
             self.last_good = self.engine.snapshot()
             if not self.engine.step():
-                raise self._diverged(
-                    epoch, history, f"{self._culprit_of_step()} became infinite or undefined by a step"
-                )
+                raise self._diverged(epoch, history, self._culprit_of_step(batch))
             total += loss * len(batch)
             n += len(batch)
         return total / n
@@ -331,51 +313,64 @@ class _Run:
         advice = "a smaller learning rate, scaled inputs or clipped gradients may help"
         return DivergedError(f"training diverged in epoch {epoch}: {what}; {advice}", history)
 
-    def _culprit(self, batch: Sequence[int]) -> str:
+    def _culprit(self, batch: Sequence[int], backward: bool = False) -> str:
+        """The first operation whose result, or whose gradient, is not finite; empty if there is none."""
         self.engine.write_back()
+        self.eager.optimizer.zero_grad()
         try:
-            nodes = self.eager.graph(batch).topological_order()
+            with detect_anomaly():
+                loss = self.eager.graph(batch)
+                if backward:
+                    loss.backward()
         except ArithmeticError as error:
-            return str(error)
-        return next(
-            (_described(node) for node in nodes if not math.isfinite(node.data)), "no node alone, only their mean"
-        )
+            return f": {error}"
+        return ""
 
-    def _culprit_of_step(self) -> str:
+    def _culprit_of_step(self, batch: Sequence[int]) -> str:
         self.engine.write_back()
         params = self.eager.optimizer.params
         i = next((i for i, p in enumerate(params) if not math.isfinite(p.data)), 0)
-        return params[i].label or f"parameter {i}"
-
-
-def _described(node: Value) -> str:
-    if node.op is None:
-        return f"the first node that is not finite is {node.label or 'a leaf'} = {node.data}"
-    shown = [
-        f"{x.label}={x.data:.5g}" if isinstance(x, Value) and x.label else f"{float(x):.5g}" for x in node.operands
-    ]
-    operands = ", ".join(shown[:4] + ["…"] * (len(shown) > 4))
-    return f"the first node that is not finite is {node.op.name}({operands}) = {node.data}"
+        self.engine.restore(self.last_good)
+        name = params[i].label or f"parameter {i}"
+        return f"{name} became infinite or undefined by a step{self._culprit(batch, backward=True)}"
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _make_engine(name: str, net: Net, loss: Loss, optimizer: Optimizer, X: Array, y: Array) -> Engine:
+def _make_engine(
+    name: str,
+    net: Net,
+    loss: Loss,
+    optimizer: Optimizer,
+    X: Array,
+    y: Array,
+    executor: Executor | None,
+    shards: int | None,
+) -> Engine:
     if name not in ("auto", "eager"):
         raise ValueError(f"engine is 'auto' or 'eager', got {name!r}")
     eager = EagerEngine(net, loss, optimizer, X, y)
-    if name == "eager":
+    if name == "eager" or is_detecting():  # a compiled program does not look at each operation
         return eager
-    from autograd_lite.engine import CompiledEngine
-
     try:
-        return CompiledEngine(net, loss, optimizer, X, y)
+        if executor is not None:
+            from autograd_lite.parallel import ParallelEngine
+
+            return ParallelEngine(net, loss, optimizer, X, y, executor, shards)
+        from autograd_lite.engine import CompiledEngine
+
+        return CompiledEngine(net, loss, optimizer, X, y, shards)
     except Exception as error:
         try:
             eager.graph([0])
         except Exception:  # the net cannot do this sample at all: training will say so
             return eager
+        if executor is not None:
+            raise TypeError(
+                f"workers run a compiled program, but this net cannot be compiled: {error}. Change what cannot be"
+                " compiled, or leave the executor away to train one Value at a time"
+            ) from error
         message = f"training one Value at a time, which is slow, as the net cannot be compiled: {error}"
         warnings.warn(message, stacklevel=3)
         return eager
@@ -405,6 +400,16 @@ def _check(
         raise TypeError(f"fit takes an optimizer such as optim.Adam(net.parameters()), got {optimizer!r}")
     if isinstance(net, Module) and not set(net.parameters()).intersection(optimizer.params):
         raise ValueError("the optimizer holds no parameter of this net: it was made for another one")
+
+
+def _check_executor(executor: Executor | None, shards: int | None, engine: str) -> None:
+    if shards is not None and shards < 1:
+        raise ValueError(f"shards is at least 1, got {shards!r}")
+    if executor is not None and not isinstance(executor, Executor):
+        hint = " (from a Dask client: client.get_executor(pure=False))" if hasattr(executor, "get_executor") else ""
+        raise TypeError(f"executor is a concurrent.futures.Executor, got {type(executor).__name__}{hint}")
+    if engine == "eager" and (executor is not None or shards is not None):
+        raise ValueError("engine='eager' builds its graphs here and at once: executor and shards go with engine='auto'")
 
 
 def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], list[Any]]:
@@ -445,16 +450,6 @@ def _postfix(history: History) -> str:
     if history.validation_loss:
         shown += f", validation={history.validation_loss[-1]:.4g}"
     return shown
-
-
-def _trim(history: History) -> None:
-    """After an interrupt: as many entries everywhere as there are whole epochs."""
-    series = [history.loss, *history.metrics.values()]
-    if history.validation_loss:
-        series.append(history.validation_loss)
-    whole = min(len(values) for values in series)
-    for values in series:
-        del values[whole:]
 
 
 def _progress_bar(epochs: int, progress: bool) -> Any:

@@ -18,9 +18,9 @@ from typing import Any
 
 from autograd_lite import ops
 from autograd_lite.adjoints import Algebra, Number, Numbers, Writer, forward, gradients, reverse
-from autograd_lite.calls import Call, as_value, plain, recording
+from autograd_lite.calls import Call, as_value, plain
 from autograd_lite.trees import Tree, to_array
-from autograd_lite.value import Value
+from autograd_lite.value import Value, recording
 
 
 def _named_after(f: Callable[..., Any], transform: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -31,19 +31,24 @@ if TYPE_CHECKING:
 class _Engine:
     """What all graphs of the process share."""
 
-    __slots__ = ("lock", "next_mark", "quiet_threads", "watcher")
+    __slots__ = ("contexts", "inspector", "lock", "next_mark", "watcher")
 
     def __init__(self) -> None:
         # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
         self.lock: Final = threading.RLock()
         # A pass counts with marks on the nodes, from a base that no earlier pass has reached.
         self.next_mark: i64 = 1
-        # The threads that are inside no_grad(), with the depth of nesting.
-        self.quiet_threads: Final[dict[int, int]] = {}
+        # The contexts that are open, in which a new node is not left as it is: for each thread that is inside no_grad()
+        # the depth of nesting, and an entry for the inspector. (One dict, so that a new node costs one look.)
+        self.contexts: Final[dict[int, int]] = {}
         # Called where a program decides on a Value's data, which no graph records; `compile` objects to that.
         self.watcher: Callable[[str, Value], None] | None = None
+        # Called with each node that was just made ("build"), computed again ("forward"), or sent its gradient to its
+        # parents ("backward").
+        self.inspector: Callable[[str, Value], None] | None = None
 
 
+_EVERY_THREAD: Final = -1  # no thread's number
 _engine: Final = _Engine()
 
 
@@ -60,13 +65,13 @@ def _decide(what: str, value: Value) -> None:
         watcher(what, value)
 
 
-def set_no_grad_depth(depth: int) -> int:
-    """Have the current thread count as inside so many no_grad() contexts; return of how many it was inside before."""
-    thread = threading.get_ident()
-    before = _engine.quiet_threads.pop(thread, 0)
-    if depth:
-        _engine.quiet_threads[thread] = depth
-    return before
+def set_inspector(inspector: Callable[[str, Value], None] | None) -> None:
+    """Have `inspector("build", node)` called with each new node, and "forward" or "backward" in a pass; None: nobody."""
+    _engine.inspector = inspector
+    if inspector is None:
+        _engine.contexts.pop(_EVERY_THREAD, None)
+    else:
+        _engine.contexts[_EVERY_THREAD] = 1
 
 
 @final
@@ -84,17 +89,41 @@ class no_grad:
 
     def __enter__(self) -> None:
         thread = threading.get_ident()
-        _engine.quiet_threads[thread] = _engine.quiet_threads.get(thread, 0) + 1
+        _engine.contexts[thread] = _engine.contexts.get(thread, 0) + 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         thread = threading.get_ident()
-        depth = _engine.quiet_threads[thread] - 1
+        depth = _engine.contexts[thread] - 1
         if depth:
-            _engine.quiet_threads[thread] = depth
+            _engine.contexts[thread] = depth
         else:
-            del _engine.quiet_threads[thread]
+            del _engine.contexts[thread]
+
+
+@final
+class recording:
+    """A context in which operations of the current thread are recorded, even inside `no_grad()`."""
+
+    __slots__ = ("depth",)
+
+    def __init__(self) -> None:
+        self.depth: int = 0
+
+    def __enter__(self) -> None:
+        self.depth = _engine.contexts.pop(threading.get_ident(), 0)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.depth:
+            _engine.contexts[threading.get_ident()] = self.depth
+
+
+def is_recording() -> bool:
+    """Whether operations of the current thread are recorded: it is not inside `no_grad()`."""
+    return threading.get_ident() not in _engine.contexts
 
 
 @final
@@ -102,7 +131,7 @@ class no_grad:
 class _Extra:
     """What only some nodes have, kept apart so that the others stay small."""
 
-    __slots__ = ("label", "operands", "order", "partials")
+    __slots__ = ("label", "operands", "order", "origin", "partials")
 
     def __init__(self) -> None:
         self.label: str = ""
@@ -112,6 +141,8 @@ class _Extra:
         self.partials: tuple[float, ...] | None = None
         # The operations to replay, once forward() has been called: without the node itself, which would be a cycle.
         self.order: list[Value] | None = None
+        # Where the user's program built the node, if an inspector has noted it.
+        self.origin: object = None
 
 
 @final
@@ -404,6 +435,7 @@ class Value:
         with _engine.lock:
             is_replayed = self._extra is not None and self._extra.order is not None
             nodes = self.topological_order() if is_replayed else self._discover()
+            inspector = _engine.inspector
             for node in nodes:
                 if node._op is None:
                     node._partial_left = node._grad
@@ -414,12 +446,16 @@ class Value:
                 if is_replayed:  # the order is known
                     for node in reversed(nodes):
                         _send_gradient(node)
+                        if inspector is not None:
+                            inspector("backward", node)
                 else:  # find it on the way, as _ancestors does
                     base = self._mark
                     ready: list[Value] = [self]
                     while ready:
                         node = ready.pop()
                         _send_gradient(node)
+                        if inspector is not None:
+                            inspector("backward", node)
                         _count_down(node, base, ready)
             except BaseException:  # an interrupt: no gradient is lost
                 for node in nodes:
@@ -455,11 +491,16 @@ class Value:
             extra = self._with_extra()
             if extra.order is None:
                 extra.order = self._ancestors()
+            inspector = _engine.inspector
             for node in extra.order:
                 if node._op is not None:
                     _evaluate(node, node._op)
+                    if inspector is not None:
+                        inspector("forward", node)
             if self._op is not None:
                 _evaluate(self, self._op)
+                if inspector is not None:
+                    inspector("forward", self)
         return self._data
 
     def zero_grad(self) -> None:
@@ -732,23 +773,33 @@ _NO_DTYPE: Final = _NoDtype()
 # --- making nodes -----------------------------------------------------------------------------------------------------
 
 
-def _is_quiet() -> bool:
-    return threading.get_ident() in _engine.quiet_threads
-
-
 def _node(
     op: Op, data: float, left: Value | None, partial_left: float, right: Value | None, partial_right: float
 ) -> Value:
     """Make the node of an operation whose result and partials are known already."""
     node = Value(data)
-    if _engine.quiet_threads and _is_quiet():
-        return node
     node._op = op
     node._left = left
     node._right = right
     node._partial_left = partial_left
     node._partial_right = partial_right
+    if _engine.contexts:
+        _settle(node)
     return node
+
+
+def _settle(node: Value) -> None:
+    """Do with a new node what the contexts that are open ask for: show it to the inspector, make it a leaf."""
+    inspector = _engine.inspector
+    if inspector is not None:
+        inspector("build", node)
+    if not is_recording():
+        node._op = None
+        node._left = None
+        node._right = None
+        node._partial_left = 0.0
+        node._partial_right = 0.0
+        node._extra = None
 
 
 def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None, right_constant: float) -> Value:
@@ -760,8 +811,8 @@ def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None
     node._partial_left = left_constant
     node._partial_right = right_constant
     _evaluate(node, op)
-    if _engine.quiet_threads and _is_quiet():
-        return Value(node._data)
+    if _engine.contexts:
+        _settle(node)
     return node
 
 
@@ -819,8 +870,8 @@ def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
     node._op = op
     node._with_extra().operands = operands
     _evaluate(node, op)
-    if _engine.quiet_threads and _is_quiet():
-        return Value(node._data)
+    if _engine.contexts:
+        _settle(node)
     return node
 
 
@@ -901,14 +952,30 @@ def _evaluate(node: Value, op: Op) -> None:
         else:
             _evaluate_binary(node, op)
     except (ArithmeticError, ValueError) as error:
-        operands = [
-            f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else f"{_number(x)!r}" for x in node.operands
-        ]
-        where = f"in {op.name}({', '.join(operands)})"
+        where = f"in {application(node)}"
         if type(error) in (ValueError, ZeroDivisionError, OverflowError):
             raise type(error)(f"{error}, {where}") from error
         error.add_note(where)
         raise
+
+
+def application(node: Value) -> str:
+    """What a node computes, for messages: `log(x=2.0)`; the label, or `a leaf`, where no operation made it."""
+    if node._op is None:
+        return node.label or "a leaf"
+    operands = node.operands
+    shown = [f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else repr(_number(x)) for x in operands[:8]]
+    return f"{node._op.name}({', '.join(shown)}{', …' if len(operands) > len(shown) else ''})"
+
+
+def origin_of(node: Value) -> object:
+    """What `set_origin` noted; None if nothing."""
+    return None if node._extra is None else node._extra.origin
+
+
+def set_origin(node: Value, origin: object) -> None:
+    """Note where the user's program built a node."""
+    node._with_extra().origin = origin
 
 
 def _evaluate_unary(node: Value, op: Op) -> None:

@@ -35,17 +35,60 @@ for seed in range(100):
     print(*[x.hex() for node in Graph(y) for x in (node.data, node.grad, *node.partials)])
 """
 
+# Programs that do everything that can be done to Values: all numbers and all messages of every step. What one run
+# pickles at the end, the next one reads.
+PROGRAMS = f"""
+import hashlib, os, pickle, sys
+sys.path.insert(0, {str(Path(__file__).parent / "torture")!r})
+import world
+import autograd_lite
+print(autograd_lite.COMPILED, file=sys.stderr)
+seen, pickles, before = hashlib.sha256(), [], []
+if os.path.exists("pickles"):
+    with open("pickles", "rb") as file:
+        before = pickle.load(file)
+for seed in range(PROGRAMS):
+    final = world.run(10_000 + seed, 200, lambda now, action: seen.update(now.bits()))
+    print(*final.log, seen.hexdigest(), sep="\\n")
+    values, twins = zip(*final.held)
+    pickles.append(pickle.dumps(values, seed % (pickle.HIGHEST_PROTOCOL + 1)))
+    if before:
+        final.held = list(zip(pickle.loads(before[seed]), twins))
+        final.check()
+with open("pickles", "wb") as file:
+    pickle.dump(pickles, file)
+"""
 
-@pytest.mark.skipif(not autograd_lite.COMPILED, reason="there is only the pure engine here")
-def test_both_builds_give_the_same_bits(tmp_path):
-    def run(code):
-        return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+only_where_compiled = pytest.mark.skipif(not autograd_lite.COMPILED, reason="there is only the pure engine here")
 
+
+def run_python(code, folder):
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+
+
+def output_of_both_builds(code, folder):
     # numpy and others stay compiled: only pure modules may come before the switch
-    compiled, pure = run(GRADIENTS), run("import numpy, mpmath, pytest, hypothesis\n" + SOURCE_ONLY + GRADIENTS)
+    compiled = run_python(code, folder)
+    pure = run_python("import numpy, mpmath, pytest, hypothesis\n" + SOURCE_ONLY + code, folder)
     assert (compiled.stderr.strip(), pure.stderr.strip()) == ("True", "False")
-    assert compiled.stdout == pure.stdout
-    assert compiled.stdout.count("0x") > 20_000
+    return compiled.stdout, pure.stdout
+
+
+@only_where_compiled
+def test_both_builds_give_the_same_bits(tmp_path):
+    compiled, pure = output_of_both_builds(GRADIENTS, tmp_path)
+    assert compiled == pure
+    assert compiled.count("0x") > 20_000
+
+
+@only_where_compiled
+@pytest.mark.parametrize("programs", [6, pytest.param(80, marks=pytest.mark.torture)])
+def test_programs_have_the_same_numbers_messages_and_pickles_in_both_builds(programs, tmp_path):
+    code = PROGRAMS.replace("PROGRAMS", str(programs))
+    compiled, pure = output_of_both_builds(code, tmp_path)
+    assert compiled.splitlines() == pure.splitlines()
+    assert compiled.count("Error: ") > 5 * programs
+    assert run_python(code, tmp_path).stdout == compiled
 
 
 def test_a_script_for_a_two_tuple_engine_runs_with_the_same_losses(monkeypatch):

@@ -1,7 +1,10 @@
 """The command line."""
 
+import importlib
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -95,16 +98,37 @@ def test_eval_saves_the_steps(capsys, tmp_path):
         ("w + (lambda: w)()", 5, "not allowed"),
         ("w.real(w)", 1, "not allowed"),
         ("w + f'{w}'", 5, "not allowed"),
-        ("w\n+ q", 1, None),
+        ("(w\n+ q)", 6, "q has no value"),
+        ("(w\r\n+ q)", 7, "q has no value"),
+        ("w +\x0c q", 6, "q has no value"),
+        ("(w\n+ )", 6, "invalid syntax"),
+        ("(w\n< w)", 2, "w < w is not allowed"),
+        ("w + '\x1b[31m'", 5, "'\ufffd[31m' is not allowed"),
+        ("w + 1_0if w else 2", 1, "not allowed"),
+        ("w + \udcff", 5, "not a character"),
+        ("w + " + 5000 * "1", None, "too many digits"),
+        ("w * 1" + "0" * 400, 5, "the number is too large"),
+        ("w + maximum(w, **w)", 5, "** is not allowed in a call"),
     ],
 )
 def test_a_mistake_in_an_expression_is_one_line_with_its_column(capsys, expression, column, message):
     code, out, err = run(capsys, "eval", expression, "w=2")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    if message:
-        assert f"column {column}: " in err
-        assert message in err
+    assert message in err
+    assert column is None or f"column {column}: " in err
+
+
+@pytest.mark.parametrize("expression", ["softmax([w, 1])", "[w]", "w\0"])
+def test_an_expression_that_is_no_number_is_exit_code_2(capsys, expression):
+    code, out, err = run(capsys, "eval", expression, "w=2")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+def test_an_argument_may_be_given_by_its_name():
+    w = Value(2.0)
+    assert evaluate("dot([w], [3], bias=1)", {"w": w}).data == 7.0
 
 
 @pytest.mark.parametrize("expression", ["log(w - 2)", "1/(w - 2)", "exp(1000*w)", "(w - 3)**0.5"])
@@ -155,8 +179,40 @@ def test_demo_shows_the_lecture_saves_its_pictures_and_trains(capsys, tmp_path):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_demo_without_the_training_extra_says_how_to_get_it(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    main(["demo", "--out", str(tmp_path)])
+    assert 'pip install "autograd-lite[train,viz]"' in capsys.readouterr().out
+
+
+def test_importing_the_command_runs_nothing():
+    assert importlib.import_module("autograd_lite.__main__").main is main
+
+
 def test_python_m_is_the_same_command(tmp_path):
     command = [sys.executable, "-m", "autograd_lite", "--version"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     engine = "compiled" if COMPILED else "pure Python"
     assert run.stdout == f"autograd-lite {__version__} ({engine} engine)\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_1():
+    command = [sys.executable, "-m", "autograd_lite", "eval", "w", "w=1"]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (run.returncode, run.stderr) == (1, "autograd-lite: [Errno 28] No space left on device\n")
+
+
+def test_a_terminal_without_the_letters_gets_question_marks():
+    command = [sys.executable, "-m", "autograd_lite", "eval", "w", "w=1", "--explain"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "?w/?w = 1" in run.stdout
+
+
+def test_a_missing_renderer_is_one_line_and_exit_code_1(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    code, _, err = run(capsys, "eval", "w", "w=1", "--draw", str(tmp_path / "g.pdf"))
+    assert (code, err.count("\n")) == (1, 1)
+    assert "install Graphviz" in err

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,34 @@ def test_warm_up_rises_to_the_start_of_what_follows():
 
 
 @pytest.mark.parametrize(
+    "lr",
+    [
+        0.1,
+        optim.constant(0.1),
+        optim.step_decay(0.1, every=2),
+        optim.warm_up(optim.cosine(0.1, steps=8), steps=3),
+    ],
+    ids=["number", "constant", "step decay", "warm-up, cosine"],
+)
+def test_an_optimiser_can_be_pickled_with_its_schedule_and_goes_on(lr):
+    params = [Value(1.0), Value(2.0)]
+    optimizer = optim.Adam(params, lr=lr)
+
+    def step(optimizer):
+        for p in optimizer.params:
+            p.grad = 2.0 * p.data
+        optimizer.step()
+
+    step(optimizer)
+    copy = pickle.loads(pickle.dumps(optimizer))
+    for _ in range(5):
+        step(optimizer)
+        step(copy)
+    assert [p.data for p in copy.params] == [p.data for p in params]
+    assert copy.lr == optimizer.lr
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: optim.SGD([], lr=0.1), "no parameters"),
@@ -162,3 +191,17 @@ def test_a_parameter_that_comes_twice_is_refused():
 def test_a_parameter_that_is_no_value_is_refused():
     with pytest.raises(TypeError, match="parameter 1 must be a Value, got float"):
         optim.SGD([Value(1.0), 2.0], lr=0.1)
+
+
+def test_an_optimizer_without_a_rule_says_what_to_define():
+    class Lazy(optim.Optimizer):
+        pass
+
+    w = Value(1.0)
+    with pytest.raises(NotImplementedError, match="Lazy does not say how to step: define update"):
+        Lazy([w], 0.1).step()
+    assert w.data == 1.0
+
+
+def test_repr_tells_the_number_of_parameters_and_the_learning_rate():
+    assert repr(optim.SGD([Value(1.0), Value(2.0)], lr=0.05)) == "SGD(2 parameters, lr=0.05)"

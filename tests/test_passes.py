@@ -284,6 +284,7 @@ def chain(length):
     return x, y
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_million_operations_goes_through_every_pass():
     x, y = chain(LENGTH)
     y.backward()
@@ -298,6 +299,7 @@ def test_a_chain_of_a_million_operations_goes_through_every_pass():
     twin.backward()
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_million_operations_pickles():
     _, y = chain(LENGTH)
     assert pickle.loads(pickle.dumps(y)).forward() == y.data
@@ -406,6 +408,7 @@ print("released")
 """
 
 
+@pytest.mark.slow
 def test_graphs_are_released_wherever_they_hang():
     run = subprocess.run([sys.executable, "-c", RELEASE, "100000"], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "released", "")

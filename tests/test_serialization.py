@@ -114,11 +114,14 @@ NO_DEEP_JSON = pytest.mark.skipif(sys.platform == "emscripten", reason="Pyodide'
         (broken(lambda c: c.update(version=None)), "format version None"),
         (broken(lambda c: c.update(parameters=[1.0, 2.0])), "no parameters"),
         (broken(lambda c: c["parameters"].pop("b")), "structure has 2 parameters, and it holds 1"),
-        (broken(lambda c: c["parameters"].update({"w[0]": "__import__('os')"})), r"parameter w\[0\] is"),
-        (broken(lambda c: c["structure"].update(type="os.system")), "'os.system', which is none"),
+        (broken(lambda c: c["parameters"].update({"w[0]": "__import__('os')"})), r"parameter 'w\[0\]' is"),
+        (
+            broken(lambda c: c["structure"].update(type="os.system")),
+            "structure is a module 'os.system', and there is none",
+        ),
         (broken(lambda c: c["structure"].update(activation="__class__")), "no activation is called"),
         (broken(lambda c: c["structure"].update(n_inputs=10**12)), "structure has 1000000000001 parameters"),
-        (broken(lambda c: c["structure"].update(n_inputs=-1)), "gives -1"),
+        (broken(lambda c: c["structure"].update(n_inputs=-1)), "n_inputs of structure is -1"),
         (broken(lambda c: c["structure"].pop("bias")), "bias"),
         (
             broken(

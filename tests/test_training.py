@@ -9,7 +9,24 @@ import numpy as np
 import pandas
 import pytest
 
-from autograd_lite import Value, data, exp, fit, losses, metrics, nn, optim, plots, predict, sqrt
+from autograd_lite import (
+    Graph,
+    Value,
+    data,
+    detect_anomaly,
+    exp,
+    fit,
+    losses,
+    metrics,
+    minimize,
+    nn,
+    optim,
+    play,
+    plots,
+    predict,
+    sqrt,
+    steps,
+)
 from autograd_lite.training import DivergedError, History
 
 
@@ -227,7 +244,7 @@ def test_an_interrupt_within_a_step_leaves_whole_steps_only():
 
 def test_a_loss_that_becomes_infinite_names_the_epoch_and_the_node():
     net = line(slope=1e200)
-    with pytest.raises(DivergedError, match=r"in epoch 1: the loss became inf: .* is mul\(1e\+200, 1e\+200\) = inf"):
+    with pytest.raises(DivergedError, match=r"in epoch 1: the loss became inf: mul\(1e\+200, 1e\+200\) = inf"):
         train(net, [[1.0]], [0.0])
     assert net.state_dict() == {"w[0]": 1e200, "b": 0.0}
 
@@ -256,11 +273,39 @@ def test_arithmetic_that_raises_is_divergence_too():
     assert w.data == 1000.0
 
 
+def test_a_parameter_that_is_not_finite_is_named():
+    w = Value(math.inf, "w")
+    with pytest.raises(DivergedError, match=r"mul\(w=inf, 1.0\) = inf .*not finite already: w"):
+        train(lambda x: w * x[0], [1.0, 2.0], [3.0, 6.0], optimizer=optim.SGD([w], lr=0.1))
+
+
 def test_an_infinite_gradient_is_named_by_its_parameter():
     w = Value(0.0, "w")
-    with pytest.raises(DivergedError, match="w became infinite or undefined by a step"):
+    with pytest.raises(
+        DivergedError, match=r"w became infinite or undefined by a step: backward through sqrt\(w=0.0\)"
+    ):
         train(lambda x: sqrt(w) * x[0], [1.0], [1.0], optimizer=optim.SGD([w], lr=0.1))
     assert w.data == 0.0
+
+
+def test_a_step_that_is_too_long_is_named_by_its_parameter_alone():
+    w = Value(1.0, "w")
+    with pytest.raises(DivergedError, match=r"w became infinite or undefined by a step; a smaller"):
+        train(lambda x: w * x[0], [1e100], [0.0], optimizer=optim.SGD([w], lr=1e300), loss=losses.mae)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_inside_detect_anomaly_training_stops_at_the_operation(engine):
+    w = Value(0.0, "w")
+    with detect_anomaly(), pytest.raises(DivergedError, match=r"backward through sqrt\(w=0.0\).*`lambda x: sqrt\(w\)"):
+        train(
+            lambda x: sqrt(w) * x[0],
+            [1.0],
+            [1.0],
+            optimizer=optim.SGD([w], lr=0.1),
+            engine=engine,
+        )
+    assert w.grad == 0.0
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -301,6 +346,11 @@ def test_the_progress_bar_shows_the_loss(capsys):
 
 
 # --- predict, metrics -------------------------------------------------------------------------------------------------
+
+
+def test_the_progress_bar_shows_the_validation_loss_too(capsys):
+    train(line(), X_LINE, Y_LINE, epochs=2, progress=True, validation=([[3.0]], [7.0]))
+    assert "validation=" in capsys.readouterr().err
 
 
 def test_predict_is_the_net_in_use_and_leaves_its_mode():
@@ -486,6 +536,16 @@ def test_fit_leaves_the_global_random_states_alone():
         ("numpy", lambda: train(line(), X_LINE, Y_LINE), r"needs NumPy: .*\[train\]"),
         ("numpy", lambda: data.moons(), r"needs NumPy: .*\[train\]"),
         ("matplotlib.pyplot", lambda: plots.loss_curve(History([1.0])), r"need matplotlib: .*\[viz\]"),
+        (
+            "matplotlib.animation",
+            lambda: plots.BoundaryAnimation(nn.Neuron(2), [[0.0, 1.0]], [1]).save("a.gif"),
+            r"needs Pillow: .*\[viz\]",
+        ),
+        ("PIL", lambda: steps(Value(1.0)).save("a.gif"), r"needs Pillow.*\[viz\]"),
+        ("scipy", lambda: minimize(lambda x: x * x, 1.0), r"needs SciPy: .*\[optimize\]"),
+        ("sympy", lambda: Graph(Value(1.0)).to_sympy(), r"needs SymPy: .*\[symbolic\]"),
+        ("networkx", lambda: Graph(Value(1.0)).to_networkx(), r"needs networkx: .*\[graph\]"),
+        ("ipywidgets", lambda: play(lambda x: x, x=1.0), r"needs ipywidgets: .*\[notebook\]"),
     ],
 )
 def test_a_missing_extra_is_named(missing, action, extra, monkeypatch):
@@ -502,3 +562,8 @@ def test_nets_losses_and_optimizers_need_no_numpy():
         "losses.mse(net([1.0, 2.0]), 1.0).backward(); optimizer.step()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_metric_takes_a_target_for_each_prediction():
+    with pytest.raises(ValueError, match="one target for each prediction, got 2 and 3"):
+        metrics.accuracy([1.0, 0.0], [1.0, 0.0, 1.0])

@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.compiler.libraries import RESERVED
+
+# Names that programs have for themselves, besides those that end in a digit and those of gradients, d_….
+_TAKEN = {*dir(np), *RESERVED, "values", "d_values", "d_parameters", "forward", "backward"}
+
 
 def as_batch(arguments: tuple[Any, ...]) -> list[Any]:
     """The arguments as arrays of numbers with the same first axis."""
@@ -18,7 +23,8 @@ def as_batch(arguments: tuple[Any, ...]) -> list[Any]:
         except ValueError as error:
             raise ValueError(f"argument {i + 1} is ragged: its rows differ in length ({error})") from None
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"argument {i + 1} must be an array of numbers, got one of {array.dtype}")
+            hint = ": convert it with numpy.asarray(argument, dtype=float)" if array.dtype.kind == "O" else ""
+            raise TypeError(f"argument {i + 1} must be an array of real numbers, got one of {array.dtype}{hint}")
         if array.ndim == 0:
             raise ValueError(f"argument {i + 1} is a single number; its first axis must be the batch")
         batch.append(array)
@@ -39,4 +45,4 @@ def argument_names(function: Callable[..., Any], count: int) -> list[str]:
     except (TypeError, ValueError):
         given = []
     names = (given + [f"x{i}" for i in range(count)])[:count]
-    return [f"{name}_" if name[-1].isdigit() or hasattr(np, name) else name for name in names]
+    return [f"{name}_" if name in _TAKEN or name[-1].isdigit() or name[:2] == "d_" else name for name in names]

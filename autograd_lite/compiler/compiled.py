@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.compiler.arguments import as_batch
+from autograd_lite.compiler.libraries import RESERVED
 from autograd_lite.compiler.plan import Plan
 from autograd_lite.compiler.source import write_source
-from autograd_lite.compiler.trace import recording
+from autograd_lite.compiler.trace import compiling
 
 
 def compile(function: Callable[..., Any]) -> CompiledFunction:
@@ -116,10 +119,11 @@ class CompiledFunction:
                 outputs = plan.outputs(bound)
                 plan.check_finite(bound, outputs)
                 bound.backward()
+                mean = float(outputs.mean())
             gradient = bound.d_parameters[plan.program.parameters].tolist()
             for parameter, number in zip(plan.trace.parameters, gradient, strict=True):
                 parameter.grad += number
-        return float(outputs.mean())
+        return mean
 
     def plan(self, *arguments: Any) -> Plan:
         """The compiled program for arguments of this shape."""
@@ -130,7 +134,7 @@ class CompiledFunction:
     def source(self) -> str:
         """The program as NumPy code, forward and backward, as it would be written by hand."""
         plan = self._latest()
-        with recording():
+        with compiling():
             return write_source(plan.program, self._identifier(), plan.trace.shape, "numpy")
 
     @property
@@ -159,7 +163,7 @@ class CompiledFunction:
         plan = self._latest()
         data = np.zeros(plan.program.places)
         data[plan.program.parameters] = [parameter.data for parameter in plan.trace.parameters]
-        with recording():
+        with compiling():
             return write_source(plan.program, self._identifier(), plan.trace.shape, namespace, data)
 
     def _latest(self) -> Plan:
@@ -170,7 +174,10 @@ class CompiledFunction:
         return list(self._plans.values())[-1]
 
     def _identifier(self) -> str:
-        return self.__name__ if self.__name__.isidentifier() else "f"
+        if not self.__name__.isidentifier() or iskeyword(self.__name__):
+            return "f"
+        is_taken = self.__name__ in RESERVED or re.fullmatch(r"(at_|c)\d+", self.__name__) is not None
+        return self.__name__ + "_" * is_taken
 
     def _plan(self, batch: list[Any]) -> Plan:
         key = tuple([array.shape[1:] for array in batch])

@@ -188,7 +188,7 @@ class Emitter:
             return self._formula(value, target, send.shape, lane, buffer)
         if isinstance(value, Partial):
             texts = [self._operand(x, lane) if isinstance(x, Rows) else repr(x) for x in value.operands]
-            rule = self.operands.constant(partial_on_arrays(value.op, value.operand), f"d_{value.op.name}")
+            rule = self.operands.constant(partial_on_arrays(value.op, value.operand), "d_own")
             out = buffer if target is None else self.operands.view(target)
             self.operands.lines.append(f"{out}[...] = {rule}({', '.join(texts)})")
             self.operands.lines.append(f"multiply({out}, {self._operand(value.gradient, lane)}, out={out})")

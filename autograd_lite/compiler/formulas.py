@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,12 +28,6 @@ class Call(NamedTuple):
 
     function: str
     operands: tuple[str | float | int, ...]
-
-
-class Unknown(NamedTuple):
-    """An operation that the array library has no function for."""
-
-    op: Op
 
 
 def numpy_name(op: Op) -> str | None:
@@ -131,11 +125,11 @@ def call_text(function: str, operands: list[str], out: str) -> str:
 
 def partial_on_arrays(op: Op, operand: int) -> Any:
     """The local derivative towards one operand, as a function of arrays that goes number by number."""
+    return partial(_one_by_one, op, operand)  # which can be pickled if the operation can
 
+
+def _one_by_one(op: Op, operand: int, *arrays: Any) -> Any:
     def rule(*numbers: float) -> float:
         return float(op.partials(*[float(x) for x in numbers])[operand])
 
-    def on_arrays(*arrays: Any) -> Any:
-        return np.frompyfunc(rule, len(arrays), 1)(*arrays).astype(float)
-
-    return on_arrays
+    return np.frompyfunc(rule, len(arrays), 1)(*arrays).astype(float)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from autograd_lite import ops
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Library:
     functions: dict[str, str]
 
 
-_NUMPY_NAMES = "acos, acosh, asin, asinh, atan, atan2, atanh, concatenate, cos, cosh, einsum, exp, expm1, hypot, log, log1p, maximum, minimum, ones, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where, zeros"
+_NUMPY_NAMES = "acos, acosh, asin, asinh, atan, atan2, atanh, broadcast_to, concatenate, cos, cosh, einsum, exp, expm1, hypot, log, log1p, maximum, minimum, ones, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where, zeros"
 
 _NUMPY = Library(
     f"import math\n\nimport numpy\nfrom numpy import array, {_NUMPY_NAMES}",
@@ -62,7 +65,7 @@ _TORCH_PAIRS = "\n".join(
     ]
 )
 _TORCH = Library(
-    "import torch\nfrom torch import acos, acosh, asin, asinh, atan, atanh, cos, cosh, einsum, erf, erfc, exp, expm1, log, log1p, logsumexp, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where\n"
+    "import torch\nfrom torch import acos, acosh, asin, asinh, atan, atanh, broadcast_to, cos, cosh, einsum, erf, erfc, exp, expm1, log, log1p, logsumexp, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where\n"
     "from torch import cat as concatenate\n\n\n"
     "def ones(shape):\n    return torch.ones(shape, dtype=torch.float64)\n\n\n"
     "def zeros(shape):\n    return torch.zeros(shape, dtype=torch.float64)\n\n\n" + _TORCH_PAIRS.rstrip(),
@@ -77,3 +80,18 @@ _TORCH = Library(
 )
 
 LIBRARIES = {"numpy": _NUMPY, "torch": _TORCH, "jax": _JAX}
+
+
+def _names_of(library: Library) -> list[str]:
+    found = list(library.helpers)
+    for node in ast.parse(library.imports).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, ast.FunctionDef):
+            found.append(node.name)
+    return found
+
+
+# What has a meaning of its own in a program's text, so that neither the function nor an argument can be called so.
+RESERVED = {"parameters", "n", "zero", "minus_infinity", "len", "float", *ops.TABLE}
+RESERVED.update(*map(_names_of, LIBRARIES.values()))

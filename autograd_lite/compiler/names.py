@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite.compiler.program import Program
 from autograd_lite.compiler.rows import Index, Rows
+from autograd_lite.compiler.terms import Term
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Names:
             for part in s.parts:
                 uses += [(("W" if part.spec else "b") + suffix, r.index) for r in part.factors if not r.lane]
             uses += [("p", x.index) for x in s.operands if isinstance(x, Rows) and not x.lane]
+        uses += [("p", np.array(row)) for x, row in program.outputs if isinstance(x, Term) and not x.lane]
         for row, number in program.constants:
             self.constants[f"c{row}"] = np.array(number)
             self._add_array(f"c{row}", False, (), np.array([row]))
@@ -96,20 +98,23 @@ class Names:
 
     # --- operands -----------------------------------------------------------------------------------------------------
 
+    def homes_of(self, lane: bool, index: Index) -> tuple[list[tuple[NamedArray, int]], list[NamedArray]]:
+        """The array and the position in it of each row; and these arrays, each once."""
+        homes = [home for a in index.ravel().tolist() if (home := self.home[lane][a]) is not None]
+        assert len(homes) == index.size
+        return homes, list({id(array): array for array, _ in homes}.values())
+
     def ref(self, rows: Rows, index: Index | None = None) -> str:
         """An operand, in the shape of `index` (and an axis of samples)."""
         index = rows.index if index is None else index
-        homes = [self.home[rows.lane][a] for a in index.ravel().tolist()]
+        homes, arrays = self.homes_of(rows.lane, index)
         prefix = "d_" if rows.gradient else ""
-        if any(home is None for home in homes):
-            return f"ones({shape_text(index.shape, rows.lane)})"
-        arrays = list({id(h[0]): h[0] for h in homes if h is not None}.values())
         offset = {}
         size = 0
         for array in arrays:
             offset[id(array)] = size
             size += len(array.addresses)
-        positions = np.array([offset[id(h[0])] + h[1] for h in homes if h is not None]).reshape(index.shape)
+        positions = np.array([offset[id(array)] + position for array, position in homes]).reshape(index.shape)
         (first, *others) = arrays
         name = prefix + first.name
         whole = not others and positions.size == size and (positions.ravel() == np.arange(size)).all()

@@ -63,8 +63,14 @@ class Operands:
 
     def fresh(self, stem: str) -> str:
         """A new name."""
-        self._counts[stem] = self._counts.get(stem, 0) + 1
-        return f"{stem}_{self._counts[stem]}"
+        while True:
+            self._counts[stem] = self._counts.get(stem, 0) + 1
+            name = f"{stem}_{self._counts[stem]}"
+            if self._is_free(name):
+                return name
+
+    def _is_free(self, name: str) -> bool:
+        return name not in self.views and name not in self.buffers and name not in self.constants
 
     def stem(self, rows: Rows) -> str:
         """What rows are called by: the block that they are in, or the weights that they are."""
@@ -92,7 +98,7 @@ class Operands:
         """The name of evenly spaced rows of an array or a buffer."""
         key = (base, samples, index.shape, index.tobytes())
         if key not in self._names:
-            name = stem if stem not in self.views and stem not in self.buffers else self.fresh(stem)
+            name = stem if self._is_free(stem) else self.fresh(stem)
             self._names[key] = name
             self.views[name] = View(base, index, samples)
         return self._names[key]

@@ -13,10 +13,10 @@ from autograd_lite.compiler.normalise import normalise
 from autograd_lite.compiler.program import Program
 from autograd_lite.compiler.schedule import schedule
 from autograd_lite.compiler.terms import NormalForm
-from autograd_lite.compiler.trace import Trace, TraceError, recording, trace
+from autograd_lite.compiler.trace import Trace, TraceError, compiling, trace
 from autograd_lite.value import Value
 
-_CHECKED_SAMPLES = 3
+_KEPT_SIZES = 8  # of batches, with the arrays for them
 
 
 class Plan:
@@ -31,7 +31,7 @@ class Plan:
     """
 
     def __init__(self, function: Callable[..., Any], batch: list[Any]) -> None:
-        with recording():
+        with compiling():
             self._compile(function, batch)
         self._bound: dict[Any, Bound] = {}
         self._check(function, batch)
@@ -39,21 +39,21 @@ class Plan:
     def _compile(self, function: Callable[..., Any], batch: list[Any]) -> None:
         self.trace: Trace = trace(function, tuple([array[0].tolist() for array in batch]))
         self.form: NormalForm = normalise(self.trace)
-        names = argument_names(function, len(batch))
+        self.names = argument_names(function, len(batch))
         sizes = [int(np.prod(array.shape[1:], dtype=int)) for array in batch]
-        self.program: Program = schedule(self.form, list(zip(names, sizes, strict=True)))
+        self.program: Program = schedule(self.form, list(zip(self.names, sizes, strict=True)))
         self.code = Code(self.program, with_backward=self.trace.shape == ())
 
     def bound(self, batch: list[Any]) -> Bound:
         """The program with arrays for this size of batch."""
         single = all([array.dtype.kind != "f" or array.dtype.itemsize <= 4 for array in batch])
         dtype = np.float32 if single and any([array.dtype.kind == "f" for array in batch]) else np.float64
-        key = (len(batch[0]) if batch else 1, dtype)
-        if key not in self._bound:
-            if len(self._bound) >= 8:  # the arrays of the batch size used longest ago
-                del self._bound[next(iter(self._bound))]
-            self._bound[key] = self.code.bind(*key)
-        return self._bound[key]
+        size = len(batch[0])
+        bound = self._bound.pop((size, dtype), None) or Bound(self.code, size, dtype)
+        self._bound[size, dtype] = bound  # the last one used
+        if len(self._bound) > _KEPT_SIZES:
+            del self._bound[next(iter(self._bound))]
+        return bound
 
     def load(self, bound: Bound, batch: list[Any]) -> None:
         """Write the inputs and the parameters' data into the program's arrays."""
@@ -74,6 +74,12 @@ class Plan:
         """Raise if a result is infinite or no number, naming what made it so."""
         if np.isfinite(outputs).all():
             return
+        for name, own in zip(self.names, self.program.inputs, strict=True):
+            unfit = np.argwhere(~np.isfinite(bound.values[own]))
+            if len(unfit):
+                row, sample = unfit[0].tolist()
+                number = bound.values[own[row], sample]
+                raise FloatingPointError(f"{name} holds {number} for sample {sample}, so the result is not finite")
         for s in self.program.statements:
             rows = slice(s.block.start, s.block.start + s.block.size)
             values = (bound.values if s.block.lane else bound.parameters)[rows]
@@ -84,12 +90,12 @@ class Plan:
                 raise FloatingPointError(
                     f"{s.block.name}[{where[0]}] ({what}) is {values[tuple(where)]}{sample}, so the result is not finite"
                 )
-        raise FloatingPointError("the result is not finite, because an input or a parameter is not")
+        raise FloatingPointError("the result is not finite, because a parameter is not")
 
     def _check(self, function: Callable[..., Any], batch: list[Any]) -> None:
         """Compare a few samples with what the function itself computes."""
-        samples = len(batch[0]) if batch else 1
-        chosen = sorted({0, samples // 2, samples - 1})[:_CHECKED_SAMPLES]
+        samples = len(batch[0])
+        chosen = sorted({0, samples // 2, samples - 1})
         few = [array[chosen].astype(np.float64) for array in batch]
         bound = Bound(self.code, len(chosen), np.float64)
         self.load(bound, few)

@@ -123,23 +123,13 @@ class _Scheduler:
         """Apply one operation to many operands at once."""
         op = group[0].op
         assert op is not None
+        if op is ops.LOGSUMEXP and all(isinstance(x, Term) and x.lane == group[0].lane for x in group[0].operands):
+            self._logsumexp(group)
+            return
         slots = [i for i, x in enumerate(group[0].operands) if isinstance(x, Term)]
         slots.sort(key=lambda i: not group[0].operands[i].lane)  # type: ignore[union-attr]
         group.sort(key=lambda t: self.layout.sort_key([t.operands[i].index for i in slots]))  # type: ignore[union-attr]
         columns = {i: self.layout.rows_of([t.operands[i] for t in group]) for i in slots}  # type: ignore[misc]
-        if op is ops.LOGSUMEXP and all(isinstance(x, Term) and x.lane == group[0].lane for x in group[0].operands):
-            block = self.layout.block_for(group, op.name)
-            longest = max([len(t.operands) for t in group])
-            filled = [
-                [*t.operands, *[self.layout.filler(-math.inf)] * (longest - len(t.operands))]
-                if len(t.operands) < longest
-                else t.operands
-                for t in group
-            ]
-            index = np.array([[self.layout.place(x) for x in operands] for operands in filled])  # type: ignore[arg-type]
-            rows = Rows(group[0].lane, index if len(group) > 1 else index[0])
-            self.layout.statements.append(Statement(block, full_shape(None, group), op, (rows,), (0.0, 0.0)))
-            return
         shape = common_shape([column.index for column in columns.values()])
         if shape is None and 0.7 * len(group) < max([pieces(column.index) for column in columns.values()]):
             for term in group:  # nothing to gain from gathering
@@ -148,6 +138,7 @@ class _Scheduler:
         shape = full_shape(shape, group)
         operands = [columns[i].shaped(shape) if i in columns else x for i, x in enumerate(group[0].operands)]
         name = op.name.rstrip("0123456789")
+        name = name if name.isidentifier() else "own"  # define_op takes any name
         if len(operands) == 1:
             before = self.layout.blocks[self.layout.block_of[group[0].operands[0].index]]  # type: ignore[union-attr]
             if before.name[0] == "z" and before.size == len(group) and before.name[1:].isdigit():
@@ -157,3 +148,15 @@ class _Scheduler:
         if block.lane and len(group) > 1:
             self.layout.row_of_ones()
         self.layout.statements.append(Statement(block, shape, op, tuple(operands), group[0].sample))  # type: ignore[arg-type]
+
+    def _logsumexp(self, group: list[Term]) -> None:
+        """Apply it along an axis, on which the shorter lists are filled up."""
+        lists = [[x for x in term.operands if isinstance(x, Term)] for term in group]
+        order = sorted(range(len(group)), key=lambda i: self.layout.sort_key([x.index for x in lists[i]]))
+        group, lists = [group[i] for i in order], [lists[i] for i in order]
+        block = self.layout.block_for(group, ops.LOGSUMEXP.name)
+        longest = max(map(len, lists))
+        filled = [[*x, *[self.layout.filler(-math.inf)] * (longest - len(x))] if len(x) < longest else x for x in lists]
+        index = np.array([[self.layout.place(x) for x in terms] for terms in filled])
+        rows = Rows(group[0].lane, index if len(group) > 1 else index[0])
+        self.layout.statements.append(Statement(block, full_shape(None, group), ops.LOGSUMEXP, (rows,), (0.0, 0.0)))

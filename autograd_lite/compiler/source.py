@@ -69,10 +69,9 @@ def write_source(program: Program, name: str, shape: tuple[int, ...], namespace:
 def _backward(program: Program, writer: Writer, outputs: Any, texts: list[str]) -> list[str]:
     (output, row) = outputs[0]
     if not isinstance(output, float):
-        home = writer.names.home[output.lane][row]
-        assert home is not None
-        name = "d_" + home[0].name
-        writer.lines.append(f"{name} = ones({home[0].shape_text})" + (" / n" if output.lane else ""))
+        _, (array,) = writer.names.homes_of(output.lane, np.array(row))
+        name = "d_" + array.name
+        writer.lines.append(f"{name} = ones({array.shape_text})" + (" / n" if output.lane else ""))
         writer.started.add(name)
     for send in differentiate(program):
         writer.send(send)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_lite import ops
-from autograd_lite.value import Value, set_no_grad_depth, watch_decisions
+from autograd_lite.callers import user_line
+from autograd_lite.value import Value, recording, watch_decisions
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _one_at_a_time = threading.RLock()  # the watcher is one for all threads
 
 
@@ -109,18 +107,17 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 @contextmanager
-def recording() -> Iterator[None]:
+def compiling() -> Iterator[None]:
     """Within this context Values record what is done with them, even where the caller is inside no_grad().
 
     Nor does the garbage collector run: the passes make many objects and no garbage.
     """
-    depth = set_no_grad_depth(0)
     collects = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with recording():
+            yield
     finally:
-        set_no_grad_depth(depth)
         if collects:
             gc.enable()
 
@@ -143,7 +140,7 @@ def watching() -> Iterator[None]:
         if threading.get_ident() == thread:
             label = f" {value.label!r}" if value.label else ""
             raise TraceError(
-                f"{_user_line()}: {what} of a Value{label} while its function is compiled;"
+                f"{user_line()}: {what} of a Value{label} while its function is compiled;"
                 f" the outcome would be frozen into the program. Instead, {_REMEDY[what]}"
             )
 
@@ -153,15 +150,3 @@ def watching() -> Iterator[None]:
             yield
         finally:
             watch_decisions(before)
-
-
-def _user_line() -> str:
-    """The innermost line outside this package."""
-    import linecache
-
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    path, line = frame.f_code.co_filename, frame.f_lineno
-    text = linecache.getline(path, line).strip()
-    return f"{os.path.basename(path)}, line {line}" + (f", `{text}`" if text else "")

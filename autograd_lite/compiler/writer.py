@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compiler.differentiate import Formula, Partial, Send
 from autograd_lite.compiler.formulas import calls_of, formula_of
 from autograd_lite.compiler.libraries import Library
-from autograd_lite.compiler.names import Names
+from autograd_lite.compiler.names import Names, shape_text
 from autograd_lite.compiler.program import Part, Program, Statement
 from autograd_lite.compiler.rows import Rows
 from autograd_lite.ops import Op
@@ -67,9 +69,7 @@ class Writer:
         known = known or {}
         used = set(formula.root.topological_order())
         names = {v: known.get(v) or self.names.spread(r, shape, lane) for v, r in formula.leaves.items() if v in used}
-        calls, result = calls_of(
-            formula.root, names, lambda op: op.name if op in ops.TABLE.values() else None, self._other
-        )
+        calls, result = calls_of(formula.root, names, _function_name, self._other)
         if isinstance(result, str):
             return result
         uses: dict[int, int] = {}
@@ -176,35 +176,34 @@ class Writer:
         """One instruction of the backward pass."""
         if send.shape == (0,):
             return
-        lane = send.lane
-        value = send.value
+        lane, value, shape = send.lane, send.value, send.shape
         if isinstance(value, Partial):
             self._other(value.op)
         if isinstance(value, Formula):
-            text = self._expression(value, send.shape, lane)
+            text = self._expression(value, shape, lane)
+            if not _fills(value, shape, lane):  # what is sent to each is the same: an operand of a sum, say
+                text = f"broadcast_to({text}, {shape_text(shape, lane)})"
             summed = lane and not send.target.lane
         else:
             assert isinstance(value, Part)
             text, summed = self._contraction(value), False
-        index = send.target.index.reshape(send.shape)
-        axes = [i for i, n in enumerate(send.shape) if n > 1 and (index == index.take([0], axis=i)).all()]
+            shape = tuple([n for n in shape if n > 1])  # as the text has it
+        index = send.target.index.reshape(shape)
+        axes = [i for i, n in enumerate(shape) if n > 1 and (index == index.take([0], axis=i)).all()]
         index = index[tuple([0 if i in axes else slice(None) for i in range(index.ndim)])]
-        if isinstance(value, Part):
-            index = index.reshape([n for n in index.shape if n > 1])
-        axes += [len(send.shape)] if summed else []
+        axes += [len(shape)] if summed else []
         if axes:
             which = str(axes[0]) if len(axes) == 1 else str(tuple(axes))
             text = f"{text if text.isidentifier() else f'({text})'}.sum({which})"
         self._deliver(Rows(send.target.lane, index, True), text)
 
     def _deliver(self, target: Rows, text: str) -> None:
-        homes = [self.names.home[target.lane][a] for a in target.index.ravel().tolist()]
-        arrays = list({id(h[0]): h[0] for h in homes if h is not None}.values())
+        homes, arrays = self.names.homes_of(target.lane, target.index)
         for array in arrays:
             name = "d_" + array.name
             if name in ("d_zero", "d_minus_infinity"):
                 continue
-            mine = [(i, h[1]) for i, h in enumerate(homes) if h is not None and h[0] is array]
+            mine = [(i, position) for i, (home, position) in enumerate(homes) if home is array]
             positions = np.array([p for _, p in mine])
             size = len(array.addresses)
             if len(homes) == size and len(mine) == size and (positions == np.arange(size)).all():
@@ -220,10 +219,25 @@ class Writer:
             self.started.add(name)
 
 
+def _function_name(op: Op) -> str | None:
+    """What the text calls a row of the table; `logsumexp` is written out, for the libraries' own go along an axis."""
+    return op.name if ops.TABLE.get(op.name) is op and op is not ops.LOGSUMEXP else None
+
+
+def _fills(formula: Formula, shape: tuple[int, ...], lane: bool) -> bool:
+    """Whether the expression has the whole shape by itself: along each axis, some operand changes."""
+    used = set(formula.root.topological_order())
+    operands = [rows for leaf, rows in formula.leaves.items() if leaf in used]
+    indices = [rows.index.reshape(shape) for rows in operands]
+    changes = [n == 1 or any((i != i.take([0], axis=axis)).any() for i in indices) for axis, n in enumerate(shape)]
+    return all(changes) and (not lane or any(rows.lane for rows in operands))
+
+
 def _operand(x: str | float) -> tuple[str, int]:
     return (x, _ATOM) if isinstance(x, str) else (short(x), _ATOM if x >= 0 else 2)
 
 
 def short(number: float) -> str:
     """A number as Python reads it back, without the ".0" of a whole one."""
-    return repr(float(number)).removesuffix(".0")
+    text = repr(float(number)).removesuffix(".0")
+    return text if math.isfinite(number) else "-float('inf')" if number < 0.0 else f"float('{text}')"

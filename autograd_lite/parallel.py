@@ -1,0 +1,208 @@
+"""Data-parallel training: the gradient of each batch in shards, through any `concurrent.futures.Executor`.
+
+One step goes like this. The batch is cut into shards, in a way that depends on its size alone. Each shard is a task of
+its own: the parameters and the shard's rows go out, its mean loss and gradient come back. They are weighted by the rows
+and added in the order of the shards, so that the number of workers, and which of them was quicker, changes no bit of
+the sum. The optimiser steps here; no worker keeps anything of a step, and a task that an executor runs twice, because
+a worker died, fills the same slot with the same numbers.
+
+What a worker keeps is the compiled program. A task names it by a key; a worker that does not have it says so, and the
+task is sent again with the program. That needs nothing of an executor but `submit`, and serves workers that join later
+or start anew. Net, loss and optimiser never leave this process: lambdas in them are no matter.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import platform
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from autograd_lite.engine import CompiledEngine
+from autograd_lite.history import History, WorkerError
+from autograd_lite.optim import Optimizer
+from autograd_lite.shards import Result, ShardProgram
+
+# --- in a worker ------------------------------------------------------------------------------------------------------
+
+Answer = Result | Exception | str
+
+_at_home: WeakValueDictionary[str, ShardProgram] = WeakValueDictionary()  # of trainings in this very process
+_received: dict[str, ShardProgram] = {}
+_MOST_RECEIVED = 8  # programs; the one received first makes room
+_receiving = threading.Lock()
+
+
+def run_shard(
+    key: str, program: ShardProgram | None, parameters: Any, inputs: Any, kept: Any, ticket: tuple[int, ...]
+) -> Answer:
+    """The task of a worker.
+
+    Parameters
+    ----------
+    key : str
+        Which program to run.
+    program : ShardProgram, optional
+        The program itself, if it comes with the task.
+    parameters, inputs, kept
+        As for `ShardProgram.run`; but of what dropout lets through, eight samples are one byte.
+    ticket : tuple
+        Tells each task from all others, for executors such as Dask's that answer equal tasks from memory.
+
+    Returns
+    -------
+    (float, numpy.ndarray)
+        The loss and the gradient; or
+    Exception
+        what the program raised: an answer and not a fault of the worker; or
+    str
+        the worker's name, if it does not have the program.
+    """
+    if program is not None and key not in _at_home:
+        one_blas_thread()
+        with _receiving:
+            _received.setdefault(key, program)
+            while len(_received) > _MOST_RECEIVED:
+                del _received[next(iter(_received))]
+    program = _at_home.get(key) or _received.get(key)
+    if program is None:
+        return _own_name()
+    try:
+        return program.run(parameters, inputs, np.unpackbits(kept, axis=1, count=inputs.shape[1]))
+    except Exception as error:
+        error.add_note(f"In a worker:\n{traceback.format_exc()}")
+        return error
+
+
+def _own_name() -> str:
+    return f"{platform.node()} {os.getpid()}"
+
+
+@cache
+def _controller() -> Any:
+    """What knows the BLAS that NumPy uses; None where threadpoolctl is not installed."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Let matrix products of this process run in one thread, from now on or until the end of the context.
+
+    Several workers on one machine would fight for its cores; and a product that is shared among threads is added up in
+    another order.
+    """
+    controller = _controller()
+    limits: AbstractContextManager[object] = (
+        nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
+    )
+    return limits
+
+
+# --- at home ----------------------------------------------------------------------------------------------------------
+
+
+class ParallelEngine(CompiledEngine):
+    """The compiled engine, whose shards are computed by the workers of an executor.
+
+    Parameters
+    ----------
+    net, loss, optimizer, X, y, shards
+        As for `CompiledEngine`. A batch that is one shard is computed here.
+    executor : concurrent.futures.Executor
+        It stays open.
+    """
+
+    def __init__(
+        self,
+        net: Callable[[Any], Any],
+        loss: Callable[[Any, Any], Any],
+        optimizer: Optimizer,
+        X: Any,
+        y: Any,
+        executor: Executor,
+        shards: int | None = None,
+    ) -> None:
+        super().__init__(net, loss, optimizer, X, y, shards)
+        self._executor = executor
+        _at_home[self._shard_program.key] = self._shard_program
+        self._carriers = 1  # how many tasks of the next round bring the program along
+        self._rounds = 0
+
+    def _enter(self) -> None:
+        super()._enter()
+        self._blas = one_blas_thread()
+        self._blas.__enter__()
+
+    def write_back(self) -> None:
+        """Bring the net's own Values, and the optimiser, up to date."""
+        if self._entered:
+            self._blas.__exit__(None, None, None)
+        super().write_back()
+
+    def _results(self, shards: list[tuple[Any, Any]]) -> list[Result]:
+        """The result of each shard, in order. Each has one slot, whoever computes it and however often.
+
+        Raises
+        ------
+        WorkerError
+            If a worker died, or the executor takes no work.
+        TypeError
+            If the program cannot be sent to a worker.
+        """
+        tasks = [(inputs, np.packbits(kept, axis=1)) for inputs, kept in shards]
+        results: dict[int, Result] = {}
+        while len(results) < len(tasks):
+            missing: set[str] = set()
+            for i, answer in self._round({i: task for i, task in enumerate(tasks) if i not in results}):
+                if isinstance(answer, str):
+                    missing.add(answer)
+                elif isinstance(answer, Exception):
+                    raise answer
+                else:
+                    results[i] = answer
+            self._carriers = len(missing)  # a copy for each worker that lacks it
+        return [results[i] for i in range(len(tasks))]
+
+    def _round(self, tasks: dict[int, tuple[Any, Any]]) -> list[tuple[int, Answer]]:
+        """Send tasks, and wait for all that comes back. After an error, or Ctrl-C, those not yet begun are cancelled."""
+        self._rounds += 1
+        program = self._shard_program
+        parameters = self._parameters[: self._count]
+        futures: dict[int, Future[Answer]] = {}
+        try:
+            for i, task in tasks.items():
+                carried = program if len(futures) < self._carriers else None
+                ticket = (self._rounds, i)
+                futures[i] = self._executor.submit(run_shard, program.key, carried, parameters, *task, ticket)
+            return [(i, future.result()) for i, future in futures.items()]
+        except Exception as error:
+            if isinstance(error, (pickle.PicklingError, TypeError, AttributeError)):
+                self._check_that_it_can_be_sent(error)
+            raise WorkerError(
+                f"a worker or its executor failed ({type(error).__name__}: {error})", History()
+            ) from error
+        finally:
+            for future in futures.values():
+                future.cancel()
+
+    def _check_that_it_can_be_sent(self, error: Exception) -> None:
+        try:
+            pickle.dumps(self._shard_program)
+        except Exception as reason:
+            raise TypeError(
+                f"the compiled program cannot be sent to a worker, because an operation of your own cannot be pickled:"
+                f" {reason}. Give define_op functions of a module that the workers can import, in place of lambdas and"
+                " inner functions; or take an executor of this process, such as ThreadPoolExecutor"
+            ) from error

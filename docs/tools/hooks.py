@@ -1,0 +1,143 @@
+"""What the site adds to its pages while it is built: pictures, formulas, and the files that live elsewhere.
+
+* A fence marked `python picture` is run, with the snippets above it, and what it makes is shown below it.
+* Formulas become MathML, which a browser shows by itself: the site loads nothing from elsewhere.
+* The notebooks, CONTRIBUTING.md and CHANGELOG.md are pages too, from where they are.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import itertools
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import house
+import snippets
+from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from autograd_lite import compile, data, losses, nn
+
+ROOT = Path(__file__).resolve().parents[2]
+_PLACE = '<div class="made" id="made-{}"></div>'
+_made: dict[str, list[str]] = {}
+
+
+@event_priority(100)  # before the plugin that recognises notebooks
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that live outside docs/, and the picture of the house."""
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        files.append(File(f"notebooks/{path.name}", str(ROOT), config.site_dir, config.use_directory_urls))
+    for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
+        files.append(File.generated(config, name.lower(), content=text))
+    if (old := files.get_file_from_path("house.svg")) is not None:
+        files.remove(old)
+    files.append(File.generated(config, "house.svg", content=house.picture()))
+    files.append(File.generated(config, "passes.svg", content=_passes()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Run the snippets of a page with pictures."""
+    found = snippets.find(markdown)
+    while found and not found[-1].picture:  # what follows the last picture makes none
+        found.pop()
+    if not found:
+        return markdown
+    os.environ.setdefault("MPLBACKEND", "agg")
+    made = _made[page.file.src_uri] = []
+    parts, done, namespace, here = [], 0, {}, os.getcwd()
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        try:
+            for snippet in found:
+                _, value = snippets.run(snippet, namespace, page.file.src_uri)
+                if snippet.picture:
+                    parts += [markdown[done : snippet.end], "\n" + _PLACE.format(len(made)) + "\n\n"]
+                    done = snippet.end
+                    made.append(_shown(value))
+        finally:
+            os.chdir(here)
+    return "".join([*parts, markdown[done:]]).replace("```python picture\n", "```python\n")
+
+
+def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Put the pictures in their places, and turn formulas into MathML."""
+    for i, picture in enumerate(_made.get(page.file.src_uri, [])):
+        content = content.replace(_PLACE.format(i), f'<figure class="made">{picture}</figure>')
+    if page.file.src_uri.endswith(".ipynb"):
+        return _formulas_of_notebook(content)
+    content = re.sub(
+        r'<span class="arithmatex">\\\((.*?)\\\)</span>', lambda m: _mathml(m[1], "inline"), content, flags=re.DOTALL
+    )
+    return re.sub(
+        r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', lambda m: _mathml(m[1], "block"), content, flags=re.DOTALL
+    )
+
+
+def _passes() -> str:
+    """The compiler's passes, with what each makes of a 2-16-16-1 net and its loss."""
+    net = nn.MLP(2, [16, 16, 1], "tanh", seed=0)
+    X, y = data.moons(100, seed=0)
+    program = compile(lambda x, y: losses.half_mse(net(x), y))
+    program.backward(X, y)
+    plan = program.plan(X, y)
+    terms = sum(term.kind in ("sum", "operation") for term in plan.form.terms)
+    calls = program.buffered_source.count("out=")
+    boxes = {
+        "trace": ["run it once, read the graph", f"{len(plan.trace.nodes)} nodes"],
+        "normalise": ["sums of products", f"{terms} terms"],
+        "schedule": ["blocks, matrix products", f"{len(plan.program.statements)} instructions"],
+        "differentiate": ["the way back", "chain rule by block"],
+        "emit": ["NumPy code", f"{calls} array calls"],
+    }
+    wires = {(a, b): f"{a}, then {b}" for a, b in itertools.pairwise(boxes)}
+    return house.draw_boxes(boxes, wires, "The compiler's passes, for a 2-16-16-1 net and its loss", "LR")
+
+
+def _shown(value: Any) -> str:
+    """A value as HTML, as a notebook would show it."""
+    if hasattr(value, "_repr_mimebundle_"):
+        return value._repr_mimebundle_()["text/html"]
+    if hasattr(value, "_repr_html_"):
+        return value._repr_html_()
+    figure = getattr(value, "figure", value)  # of Matplotlib, or one of its Axes
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    return f'<div class="plot">{svg[svg.index("<svg") :]}</div>'
+
+
+def _mathml(latex: str, display: str) -> str:
+    return convert(html.unescape(latex.strip()), display=display)
+
+
+_MARKDOWN_CELL = re.compile(r'(<div class="jp-RenderedHTMLCommon jp-RenderedMarkdown.*?>)(.*?)(</div>)', re.DOTALL)
+_CODE = re.compile(r"(<pre.*?</pre>|<code.*?</code>)", re.DOTALL)
+
+
+def _formulas_of_notebook(content: str) -> str:
+    """The formulas in a notebook's Markdown cells, which nbconvert leaves as they are written."""
+
+    def cell(match: re.Match[str]) -> str:
+        parts = _CODE.split(match[2])
+        parts[::2] = [
+            re.sub(
+                r"\$([^$]+?)\$",
+                lambda m: _mathml(m[1], "inline"),
+                re.sub(r"\$\$(.+?)\$\$", lambda m: _mathml(m[1], "block"), part, flags=re.DOTALL),
+            )
+            for part in parts[::2]
+        ]
+        return match[1] + "".join(parts) + match[3]
+
+    return _MARKDOWN_CELL.sub(cell, content)

@@ -1,0 +1,146 @@
+"""Programs of random layers, as they run and as text; and the names and numbers that a text must bear."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_compiler import assert_same, eager
+
+from autograd_lite import Value, define_op, dot, logsumexp, maximum, mean, minimum, relu, sigmoid, softmax, tanh, total
+from autograd_lite.compiler import compile
+
+
+def random_layers(seed):
+    """A function made of layers that share weights in every way, and its parameters."""
+    pool = [Value(random.Random(seed).gauss(0.0, 0.7)) for _ in range(random.Random(seed).randint(3, 30))]
+
+    def f(x):
+        draw = random.Random(seed + 1)
+        known = [list(x)]
+
+        def weights(count, start, step):
+            return [pool[(start + i * step) % len(pool)] for i in range(count)]
+
+        def some(count):
+            other = draw.choice(known)
+            if draw.random() < 0.5:
+                return weights(count, draw.randrange(len(pool)), draw.choice([1, 1, 2, -1]))
+            return [other[i % len(other)] for i in range(count)]
+
+        def dense(x):
+            start, step, form = draw.randrange(len(pool)), draw.choice([1, 1, 2, len(x)]), draw.randrange(5)
+            made = []
+            for i in range(draw.randint(1, 4)):
+                w, bias = weights(len(x), start + i * len(x), step), draw.choice([0.5, pool[(start + i) % len(pool)]])
+                products = [a * b for a, b in zip(w, x, strict=True)]
+                made.append(
+                    [dot(w, x, bias), sum(products) + bias, bias + total(products), 0.5 * dot(x, w), mean(products)][
+                        form
+                    ]
+                )
+            return made
+
+        layers = [
+            dense,
+            dense,
+            dense,
+            lambda x: [a * b for a, b in zip(x, some(len(x)), strict=True)],
+            lambda x: [maximum(a, b) for a, b in zip(x, some(len(x)), strict=True)],
+            lambda x: [(a - b) ** 2 for a, b in zip(x, some(len(x)), strict=True)],
+            lambda x: softmax(x),
+            lambda x: [logsumexp(x[: draw.randint(1, len(x))]) for _ in range(2)],
+            lambda x: [dot(some(2), x[i : i + 2]) for i in range(len(x) - 1)] or [tanh(x[0])],
+            lambda x: [total(some(draw.randint(1, 8))) for _ in range(2)],
+        ]
+        for _ in range(draw.randint(1, 6)):
+            activation = draw.choice([tanh, relu, sigmoid, lambda z: 0.3 * z])
+            known.append([activation(z) for z in draw.choice(layers)(draw.choice(known))])
+        return total([tanh(0.5 * z) for layer in known[draw.randrange(len(known)) :] for z in layer])
+
+    return f, pool
+
+
+def assert_text_computes_the_same(compiled, f, parameters, X, rtol=1e-10):
+    outputs, gradient = eager(f, parameters, X)
+    module = {}
+    exec(compiled.to_source(), module)
+    np.testing.assert_allclose(module["f"](module["parameters"], X), outputs, rtol=rtol, atol=1e-12)
+    loss, found = module["f_and_gradient"](module["parameters"], X)
+    assert loss == pytest.approx(outputs.mean(), rel=rtol, abs=1e-12)
+    # Those that the function does not use are not in the text.
+    used = sorted(gradient[[p in compiled.plan(X).trace.parameters for p in parameters]])
+    theirs = sorted(np.concatenate([[], *map(np.ravel, found.values())]))
+    np.testing.assert_allclose(theirs, used, rtol=1e-8, atol=1e-9 * (1.0 + np.abs(gradient).max()), strict=True)
+
+
+@settings(max_examples=60, deadline=None, report_multiple_bugs=False)
+@given(st.integers(0, 10**6), st.integers(1, 5), st.sampled_from([1, 3]))
+def test_random_layers(seed, inputs, samples):
+    f, parameters = random_layers(seed)
+    X = np.random.default_rng(seed).normal(size=(samples, inputs))
+    compiled = assert_same(f, parameters, X, rtol=1e-9)
+    assert_text_computes_the_same(compiled, f, parameters, X)
+
+
+def test_sums_over_the_exponentials_of_lists_that_differ_in_length():
+    w = [Value(0.1 * i) for i in range(4)]
+    assert_same(lambda x: logsumexp(x) * logsumexp(x[1:]) + w[0] * logsumexp(x[:2]), w[:1], np.eye(3, 4))
+
+
+@pytest.mark.parametrize(
+    ("f", "count"),
+    [
+        (lambda w: lambda x: total(w) * x[0], 3),
+        (lambda w: lambda x: tanh(total(w)) + total(w[:2]) * x[0], 3),
+        (lambda w: lambda x: logsumexp([w[0], tanh(x[0])]), 1),
+        (lambda w: lambda x: w[0], 1),
+    ],
+    ids=["a sum of parameters", "two of them", "a parameter beside an input", "a parameter alone"],
+)
+def test_the_text_gives_each_parameter_its_gradient(f, count):
+    parameters = [Value(0.3 * i + 0.1) for i in range(count)]
+    X = np.array([[1.0], [2.0], [-1.5]])
+    compiled = compile(f(parameters))
+    compiled(X)
+    assert_text_computes_the_same(compiled, f(parameters), parameters, X)
+
+
+NAMES = "values d_values parameters d_parameters forward backward n relu tanh where add_at z s W1 d_z1 t_1 at_1 float λ"
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_an_argument_and_a_function_may_be_called_anything(name):
+    w = Value(2.0)
+    scope = {"w": w, "tanh_of": tanh, "relu_of": relu}
+    exec(f"def f({name}, y): return tanh_of(w * {name}[0]) + relu_of({name}[1]) * y", scope)
+    exec(f"def {name}(x, y): return tanh_of(w * x[0]) + relu_of(x[1]) * y", scope)
+    X, y = np.array([[0.5, 1.0], [1.5, -1.0]]), np.array([1.0, 2.0])
+    wanted = np.tanh(2.0 * X[:, 0]) + np.maximum(X[:, 1], 0.0) * y
+    for function in (scope["f"], scope[name]):
+        compiled = compile(function)
+        np.testing.assert_allclose(compiled(X, y), wanted, rtol=1e-14)
+        module = {}
+        exec(compiled.to_source(), module)
+        texts = [module[key] for key in (function.__name__, function.__name__ + "_") if callable(module.get(key))]
+        np.testing.assert_allclose(texts[-1](module["parameters"], X, y), wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "name", ["t", "own", "adder", "at", "z", "class", "my op!", "½", "7", "values", "where", "add"]
+)
+def test_an_operation_of_ones_own_may_be_called_anything(name):
+    cube = define_op(name, lambda x: x**3, lambda x, y: 3 * x**2)
+    clip = define_op(name, lambda x: max(x, 0.1), lambda x, y: 1.0 if x > 0.1 else 0.0)
+    w = [Value(0.7), Value(-0.2), Value(0.4)]
+    assert_same(lambda x: total([clip(cube(p * x[i]) + x[2 - i]) * w[1] for i, p in enumerate(w)]), w, np.eye(4, 3))
+
+
+@pytest.mark.parametrize("bound", [math.inf, -math.inf])
+def test_infinite_constants(bound):
+    w = Value(2.0)
+    clip = minimum if bound > 0.0 else maximum
+    compiled = assert_same(lambda x: tanh(clip(w * x, bound)), [w], np.array([0.5, -1.0]))
+    assert "float('inf')" in compiled.source

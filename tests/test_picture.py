@@ -508,7 +508,15 @@ def test_only_a_value_can_be_drawn(root):
 
 
 @pytest.mark.parametrize(
-    "option", [{"direction": "up"}, {"show": "data"}, {"show": ["value"]}, {"detail": "fine"}, {"color_by": "size"}]
+    "option",
+    [
+        {"direction": "up"},
+        {"show": "data"},
+        {"show": ["value"]},
+        {"show": None},
+        {"detail": "fine"},
+        {"color_by": "size"},
+    ],
 )
 def test_unknown_option_names_itself(option):
     with pytest.raises(ValueError, match=next(iter(option))):

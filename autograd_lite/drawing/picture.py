@@ -181,7 +181,7 @@ def draw(
     """
     if direction not in _DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(_DIRECTIONS)}, got {direction!r}")
-    if isinstance(show, str) or any(part not in _SHOWN for part in show):
+    if isinstance(show, str) or not isinstance(show, Collection) or any(part not in _SHOWN for part in show):
         raise ValueError(f'show must be a collection of "data" and "grad", got {show!r}')
     if detail not in _DETAILS:
         raise ValueError(f"detail must be one of {', '.join(_DETAILS)}, got {detail!r}")
@@ -191,21 +191,12 @@ def draw(
         raise ValueError(f"expand=True unfolds, detail={detail!r} folds: leave out one of them")
     graph = Graph(root, names)
     view = View(graph, tuple(part for part in _SHOWN if part in show), partials, color_by)
-    scene = None if expand or detail == "scalar" else fold(view, detail)
+    foldable = detail != "scalar" and not expand
+    scene = fold(view, detail, max_nodes) if foldable else None
     if scene is None:
-        # Count before the work: such a graph can be far too large to write down.
-        _check_size(len(graph), len(graph), max_nodes, folded=detail != "scalar" and not expand)
+        view.check_size(len(graph), max_nodes, foldable)  # before the work
         scene = scalar_scene(view, expand)
         if detail in ("neuron", "layer"):
             scene.notes.append("no neurons found to fold: neither a dot nor a sum of products with weights")
-    _check_size(len(graph), len(scene.boxes), max_nodes, folded=detail != "scalar" and not expand)
+    view.check_size(len(scene.boxes), max_nodes, foldable)
     return Picture(scene, direction)
-
-
-def _check_size(nodes: int, boxes: int, max_nodes: int, folded: bool) -> None:
-    if boxes > max_nodes:
-        fold = "" if folded else ', fold it with detail="neuron" or detail="layer"'
-        raise ValueError(
-            f"this graph of {nodes} nodes would be {boxes} boxes, more than max_nodes={max_nodes}: draw a part of it"
-            f" (any inner node can be the root){fold}, or raise max_nodes"
-        )

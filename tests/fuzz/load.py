@@ -15,10 +15,25 @@ with instrumented():
 
 from test_broken_files import says
 
-WORDS = "format version structure parameters type layers n_inputs n_neurons activation bias frozen_bias epsilon probability"
+WORDS = (
+    "format version structure parameters type layers n_inputs n_neurons activation bias frozen_bias epsilon probability"
+)
 MODULES = "MLP Sequential Layer Neuron Dropout LayerNorm Activation".split()
 TOKENS = [f'"{word}": ' for word in WORDS.split()] + [f'"{word}"' for word in [*MODULES, *ACTIVATIONS]]
-TOKENS += ['"own"', '"shared"', '"none"', "true", "false", "null", '"inf"', '"nan"', "NaN", "1e999", '"w[0]": ', '"b": ']
+TOKENS += [
+    '"own"',
+    '"shared"',
+    '"none"',
+    "true",
+    "false",
+    "null",
+    '"inf"',
+    '"nan"',
+    "NaN",
+    "1e999",
+    '"w[0]": ',
+    '"b": ',
+]
 guard = Guard()
 file, path = in_memory()
 os.fsync = lambda file: None  # nobody waits for the disk here

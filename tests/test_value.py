@@ -110,7 +110,7 @@ def test_repr_shows_data_grad_and_label():
 def test_it_converts_as_a_float_does():
     v = Value(2.56789)
     assert (float(v), int(v), round(v), round(v, 2), f"{v:.3f}", bool(v)) == (2.56789, 2, 3, 2.57, "2.568", True)
-    assert not Value(0.0)
+    assert [bool(Value(x)) for x in (0.0, -0.0, 5e-324, -3.0, math.nan)] == [False, False, True, True, True]
     assert f"{v}" == str(v) == repr(v)
     assert math.floor(v) == 2
 
@@ -126,6 +126,17 @@ def test_a_constant_is_kept_in_its_node():
     x = Value(3.0)
     assert ((x * 3).parents, (x * 3).operands) == ((x,), (x, 3.0))
     assert ((2 - x).operands, (2 - x).partials) == ((2.0, x), (-1.0,))
+
+
+@pytest.mark.parametrize("number", [2, 2.0, True, np.float64(2), np.int64(2), Fraction(1, 2)], ids=repr)
+@pytest.mark.parametrize("op", [*OPERATORS, operator.pow], ids=lambda op: op.__name__)
+def test_a_constant_of_any_kind_is_kept_as_a_float(op, number):
+    x = Value(3.0)
+    right, left = op(x, number), op(number, x)
+    assert right.operands == (x, float(number))
+    assert left.operands == (float(number), x)
+    assert type(right.operands[1]) is type(left.operands[0]) is float
+    assert type(right.data) is type(left.data) is float
 
 
 def test_the_same_operand_twice_is_two_parents():
@@ -168,7 +179,13 @@ def test_signs_mirror_floats(a):
 def test_comparisons_mirror_floats(compare, a, b):
     assert compare(Value(a), b) == compare(a, b)
     assert compare(b, Value(a)) == compare(b, a)
-    assert compare(Value(a), Value(float(1))) == compare(a, 1.0)
+
+
+@pytest.mark.parametrize("compare", COMPARISONS, ids=lambda op: op.__name__)
+@pytest.mark.parametrize("a", [-1.0, 0.0, 2.0, math.nan])
+@pytest.mark.parametrize("b", [-1.0, -0.0, 2.0, math.inf])
+def test_two_values_compare_as_their_data(compare, a, b):
+    assert compare(Value(a), Value(b)) is compare(a, b)
 
 
 def test_equality_is_identity_so_that_a_value_can_be_a_key():

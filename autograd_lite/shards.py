@@ -20,9 +20,9 @@ from autograd_lite.compiler.rows import Index
 
 # The numbers of a program's array for one part: 2 MB, and as much for their gradients, is what a cache holds. From 512 to
 # 2048 samples of a 2-64-64-1 net a sample costs 0.83 to 0.90 µs, of 16384 at once 1.37; from 1024 to 2048 of a 2-16-16-1
-# net 0.13, of 128 at once 0.20. A part takes half a millisecond to one, to send it elsewhere and back 0.1 to 0.2.
+# net 0.13, of 128 at once 0.20. A part takes half a millisecond to one; sending it elsewhere, 0.2 to 0.4 of processor time.
 _PART = 2**18
-_MOST_SHARDS = 16  # a round number of cores; more, and the parameters that go with each cost more than they bring
+_MOST_SHARDS = 8  # at 20000 samples of 2-64-64-1 (25 ms) this process spends 3 ms on 4, 4 on 8, 6 on 16, 10 on 32
 
 Result = tuple[float, Any]  # a mean loss, and an array of its derivatives by the parameters
 
@@ -37,14 +37,14 @@ def shard_sizes(samples: int, rows: int, shards: int | None = None) -> list[int]
     rows : int
         How many numbers the program computes for each sample.
     shards : int, optional
-        How many shards; if not given, as many as the work is worth, 16 at most.
+        How many shards; if not given, as many as the work is worth, 8 at most.
 
     Examples
     --------
     >>> shard_sizes(10, 100, shards=4)
     [3, 3, 2, 2]
     >>> shard_sizes(32, 100), len(shard_sizes(10_000, 100)), len(shard_sizes(1_000_000, 100))
-    ([32], 3, 16)
+    ([32], 3, 8)
     """
     count = samples * rows // _PART if shards is None else shards
     return _evenly(samples, min(count, _MOST_SHARDS) if shards is None else count)

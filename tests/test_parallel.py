@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import Value, data, define_op, exp, fit, losses, nn, optim, parallel
+from autograd_lite import Value, data, define_op, exp, fit, losses, nn, optim, parallel, shards
 from autograd_lite.history import DivergedError, History, WorkerError
 from autograd_lite.parallel import one_blas_thread, run_shard
 from autograd_lite.shards import shard_sizes
@@ -24,6 +24,10 @@ X, Y = data.moons(60, 0.1, 0)
 
 def make_net():
     return nn.MLP(2, [5, 4, 1], "tanh", seed=1)
+
+
+def with_dropout():
+    return nn.Sequential(nn.Layer(2, 9, "tanh", seed=0), nn.Dropout(0.3, seed=1), nn.Layer(9, 1, None, seed=2))
 
 
 def trained(executor=None, net=None, **options):
@@ -109,6 +113,16 @@ def test_a_large_batch_is_cut_alike_with_and_without_an_executor(context):
         assert run(executor) == run(None)
 
 
+@pytest.mark.parametrize("make", [make_net, with_dropout], ids=["MLP", "dropout"])
+def test_a_large_shard_is_computed_in_parts(monkeypatch, make):
+    whole = trained(None, make(), batch_size=None, shards=1)
+    monkeypatch.setattr(shards, "_PART", 200)
+    weights, history = trained(Inline(), make(), batch_size=None, shards=2)
+    assert (weights, history) == trained(None, make(), batch_size=None, shards=2)
+    np.testing.assert_allclose(weights, whole[0], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(history.loss, whole[1].loss, rtol=1e-12)
+
+
 def test_a_batch_of_one_shard_is_computed_here():
     class Closed(Executor):
         def submit(self, function, /, *arguments):
@@ -123,7 +137,7 @@ def test_shards_are_of_equal_size_and_none_is_empty(samples, rows, shards):
     assert sum(sizes) == samples
     assert max(sizes) - min(sizes) <= 1
     assert min(sizes) >= 1
-    assert len(sizes) == min(samples, shards) if shards else len(sizes) <= 16
+    assert len(sizes) == min(samples, shards) if shards else len(sizes) <= 8
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -141,10 +155,6 @@ def test_processes_give_the_same_bits(count, context):
 def test_spawned_processes_give_the_same_bits():
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         assert trained(executor) == trained(Inline())
-
-
-def with_dropout():
-    return nn.Sequential(nn.Layer(2, 9, "tanh", seed=0), nn.Dropout(0.3, seed=1), nn.Layer(9, 1, None, seed=2))
 
 
 @pytest.mark.parametrize("batch_size", [None, 7, 1])

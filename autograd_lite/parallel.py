@@ -88,7 +88,7 @@ Answer = Result | Exception | str  # of a worker: see `run_shard`
 
 _at_home: WeakValueDictionary[str, ShardProgram] = WeakValueDictionary()  # of trainings in this very process
 _received: dict[str, ShardProgram] = {}
-_MOST_RECEIVED = 8  # programs; the one received first makes room
+_MOST_RECEIVED = 4  # programs; the one received first makes room
 _receiving = threading.Lock()
 
 
@@ -129,8 +129,17 @@ def run_shard(
     try:
         return program.run(parameters, inputs, np.unpackbits(kept, axis=1, count=inputs.shape[1]))
     except Exception as error:
-        error.add_note(f"In a worker:\n{traceback.format_exc()}")
-        return error
+        return _sendable(error) if key not in _at_home else error
+
+
+def _sendable(error: Exception) -> Exception:
+    """An error with where it came from; one that cannot be pickled would break the executor."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(f"In a worker:\n{traceback.format_exc()}")
+    return error
 
 
 def _own_name() -> str:

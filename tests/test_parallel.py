@@ -370,6 +370,24 @@ def test_any_other_error_of_the_net_arrives_as_it_was_raised(pool):
     assert any("refuses_above_1" in note for note in caught.value.__notes__)
 
 
+class OddError(Exception):
+    def __init__(self, what, why):
+        super().__init__(f"{what}: {why}")
+
+
+def is_odd_above_1(x):
+    if x > 1.0:
+        raise OddError("odd", "above 1")
+    return x
+
+
+def test_an_error_that_cannot_be_pickled_arrives_in_words(pool):
+    _, run = climbing(is_odd_above_1, pool)
+    with pytest.raises(RuntimeError, match="OddError: odd: above 1") as caught:
+        run()
+    assert not isinstance(caught.value, WorkerError)
+
+
 def test_divergence_is_told_as_without_an_executor(monkeypatch):
     def message(executor):
         net = nn.Neuron(1, None, seed=0)

@@ -11,12 +11,19 @@ task is sent again with the program. That needs nothing of an executor but `subm
 or start anew. Net, loss and optimiser never leave this process: lambdas in them are no matter. The workers need to
 import autograd_lite and NumPy.
 
-**Processes of this machine** (in a script under `if __name__ == "__main__":`, as always with processes)::
+**Threads of this process.** NumPy computes outside the interpreter's lock, and nothing needs to be copied::
+
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as executor:
+        fit(net, X, y, loss=loss, optimizer=optimizer, batch_size=None, executor=executor)
+
+**Processes of this machine**, in a script under `if __name__ == "__main__":`, as always with processes::
 
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(2) as executor:
-        fit(net, X, y, loss=loss, optimizer=optimizer, batch_size=None, executor=executor)
+        fit(..., executor=executor)
 
 **Dask.** A worker that dies is replaced, and its shards are computed again. `pure=False` spares the hashing of each
 task::
@@ -56,8 +63,9 @@ targets) of samples go out, 8·S·P of gradients come back. With 20 000 samples 
 0.76 MB out and 0.28 MB back. In processor time such a step takes 25 ms alone, or 28 ms in the workers and 4 ms in this
 process, of which 0.3 are ours and the rest is what `ProcessPoolExecutor` spends on its tasks. By Amdahl's law the
 speed-up with W workers lies between 25 / (4 + 28 / W), if nothing overlaps, and 25 / (28 / W): between 1.4 and 1.8
-with 2 workers, 2.3 and 3.6 with 4. With 100 000 samples a step, 140 ms alone, between 1.8 and 2.0, 3.3 and 3.9. In a
-network the bytes take their time too, 8 ms of this megabyte at 1 Gbit/s, and each step that of a message and its answer:
+with 2 workers, 2.3 and 3.6 with 4. With 100 000 samples a step, 140 ms alone, between 1.8 and 2.0, 3.3 and 3.9. Two
+threads take hardly more processor time than one alone (25 ms, 160 ms), as long as few wait at the interpreter's lock.
+In a network the bytes take their time too, 8 ms of this megabyte at 1 Gbit/s, and each step that of a message and its answer:
 so it takes batches of 100 ms and more there. Small batches of small nets are quickest without an executor.
 """
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -363,8 +364,8 @@ def test_arithmetic_that_raises_in_a_worker_is_divergence(pool):
     assert len(caught.value.history) == 3
 
 
-def test_any_other_error_of_the_net_arrives_as_it_was_raised(pool):
-    _, run = climbing(refuses_above_1, pool)
+def test_any_other_error_of_the_net_arrives_as_it_was_raised(monkeypatch):
+    _, run = climbing(refuses_above_1, Workers(monkeypatch, 2))
     with pytest.raises(LookupError, match="above 1") as caught:
         run()
     assert any("refuses_above_1" in note for note in caught.value.__notes__)
@@ -381,8 +382,9 @@ def is_odd_above_1(x):
     return x
 
 
-def test_an_error_that_cannot_be_pickled_arrives_in_words(pool):
-    _, run = climbing(is_odd_above_1, pool)
+@pytest.mark.parametrize("kind", ["processes", "pretended workers"])
+def test_an_error_that_cannot_be_pickled_arrives_in_words(monkeypatch, pool, kind):
+    _, run = climbing(is_odd_above_1, pool if kind == "processes" else Workers(monkeypatch, 2))
     with pytest.raises(RuntimeError, match="OddError: odd: above 1") as caught:
         run()
     assert not isinstance(caught.value, WorkerError)
@@ -499,6 +501,31 @@ def test_an_interrupt_cancels_what_has_not_begun_and_leaves_the_best_weights(mon
     trained(Inline(), other, epochs=2)
     assert history.best_epoch == 2
     assert net.state_dict() == other.state_dict()
+
+
+def test_without_threadpoolctl_the_blas_is_left_as_it_is(monkeypatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    monkeypatch.setattr(parallel, "_controller", parallel._controller.__wrapped__)
+    assert trained(Inline()) == trained(None)
+
+
+def test_matrix_products_have_one_thread_for_the_time_of_the_training_only():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def blas_threads():
+        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+    class Looking(Inline):
+        def submit(self, function, /, *arguments):
+            seen.append(blas_threads())
+            return super().submit(function, *arguments)
+
+    seen = []
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        before = blas_threads()
+        trained(Looking(), epochs=1, batch_size=None)
+        assert blas_threads() == before
+    assert seen == [[1] * len(before)] * 4
 
 
 def test_the_executor_stays_open():

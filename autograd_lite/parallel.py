@@ -8,7 +8,55 @@ a worker died, fills the same slot with the same numbers.
 
 What a worker keeps is the compiled program. A task names it by a key; a worker that does not have it says so, and the
 task is sent again with the program. That needs nothing of an executor but `submit`, and serves workers that join later
-or start anew. Net, loss and optimiser never leave this process: lambdas in them are no matter.
+or start anew. Net, loss and optimiser never leave this process: lambdas in them are no matter. The workers need to
+import autograd_lite and NumPy.
+
+**Processes of this machine** (in a script under `if __name__ == "__main__":`, as always with processes)::
+
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(2) as executor:
+        fit(net, X, y, loss=loss, optimizer=optimizer, batch_size=None, executor=executor)
+
+**Dask.** A worker that dies is replaced, and its shards are computed again. `pure=False` spares the hashing of each
+task::
+
+    from dask.distributed import Client
+
+    with Client("tcp://scheduler:8786") as client:  # or Client() for a cluster on this machine
+        fit(..., executor=client.get_executor(pure=False))
+
+**MPI**, started by `mpiexec -n 5 python -m mpi4py.futures train.py` for 4 workers::
+
+    from mpi4py.futures import MPIPoolExecutor
+
+    if __name__ == "__main__":
+        with MPIPoolExecutor() as executor:
+            fit(..., executor=executor)
+
+**Ray** has no executor of its own, but its references give futures::
+
+    import ray
+
+    @ray.remote(max_retries=3)  # how often a task is begun again if its worker dies
+    def call(function, *arguments):
+        return function(*arguments)
+
+    class RayExecutor(concurrent.futures.Executor):
+        def submit(self, function, /, *arguments):
+            return call.remote(function, *arguments).future()
+
+    ray.init()
+    fit(..., executor=RayExecutor())
+
+Notes
+-----
+How far it scales. A step of N samples takes T·N on one core, where T is about 0.8 µs for a 2-64-64-1 net and grows with
+the number of parameters P. With S shards it sends 8·S·P bytes of parameters and 8·N·(features + targets) of samples, and
+receives 8·S·P of gradients; beyond the sending, each task costs this process 0.1 to 0.2 ms, and a step as long as a
+message and its answer take: some 0.2 ms among processes of a machine, 1 ms and more in a network. By Amdahl's law W
+workers need T·N to be large against W times that: at 20 000 samples a step of 2-64-64-1 (16 ms), 16 tasks leave room
+for 4 to 8 workers; ten times the samples, for all of 16. Small batches of small nets are quickest without an executor.
 """
 
 from __future__ import annotations
@@ -19,7 +67,7 @@ import platform
 import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -32,9 +80,9 @@ from autograd_lite.history import History, WorkerError
 from autograd_lite.optim import Optimizer
 from autograd_lite.shards import Result, ShardProgram
 
-# --- in a worker ------------------------------------------------------------------------------------------------------
+Answer = Result | Exception | str  # of a worker: see `run_shard`
 
-Answer = Result | Exception | str
+# --- in a worker ------------------------------------------------------------------------------------------------------
 
 _at_home: WeakValueDictionary[str, ShardProgram] = WeakValueDictionary()  # of trainings in this very process
 _received: dict[str, ShardProgram] = {}
@@ -73,7 +121,7 @@ def run_shard(
             _received.setdefault(key, program)
             while len(_received) > _MOST_RECEIVED:
                 del _received[next(iter(_received))]
-    program = _at_home.get(key) or _received.get(key)
+    program = _at_home.get(key) or _received.get(key, program)
     if program is None:
         return _own_name()
     try:
@@ -112,6 +160,20 @@ def one_blas_thread() -> AbstractContextManager[object]:
 
 # --- at home ----------------------------------------------------------------------------------------------------------
 
+_GRACE = 1.0  # seconds
+
+
+def _settle(futures: list[Future[Answer]]) -> None:
+    """Cancel what has not begun; but not at once.
+
+    When a worker dies, of an accident or of the Ctrl-C that reaches all processes of a terminal, a ProcessPoolExecutor
+    tells all its futures. In Python 3.11 it hangs if one of them was cancelled just before; so it is given the time to.
+    """
+    if not all(future.done() for future in futures):
+        wait(futures, timeout=_GRACE)
+    for future in futures:
+        future.cancel()
+
 
 class ParallelEngine(CompiledEngine):
     """The compiled engine, whose shards are computed by the workers of an executor.
@@ -139,6 +201,7 @@ class ParallelEngine(CompiledEngine):
         _at_home[self._shard_program.key] = self._shard_program
         self._carriers = 1  # how many tasks of the next round bring the program along
         self._rounds = 0
+        self._blas: AbstractContextManager[object] = nullcontext()
 
     def _enter(self) -> None:
         super()._enter()
@@ -194,8 +257,7 @@ class ParallelEngine(CompiledEngine):
                 f"a worker or its executor failed ({type(error).__name__}: {error})", History()
             ) from error
         finally:
-            for future in futures.values():
-                future.cancel()
+            _settle(list(futures.values()))
 
     def _check_that_it_can_be_sent(self, error: Exception) -> None:
         try:

@@ -461,7 +461,8 @@ class Stuck(Executor):
         return future
 
 
-def test_an_interrupt_cancels_what_has_not_begun_and_leaves_the_best_weights():
+def test_an_interrupt_cancels_what_has_not_begun_and_leaves_the_best_weights(monkeypatch):
+    monkeypatch.setattr(parallel, "_GRACE", 0.0)
     net, other = make_net(), make_net()
     executor = Stuck(2 * 12 + 5)
     history = trained(executor, net)[1]

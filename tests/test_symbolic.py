@@ -68,6 +68,12 @@ def test_user_rule_may_use_functions_and_its_result():
     assert float(slope) == pytest.approx(2.0 * math.tanh(2.0) - math.exp(2.0) - 4.0)
 
 
+def test_user_rule_may_have_numbers_on_either_side():
+    odd = define_op("odd", lambda x: x, lambda x, y: 1 + 2 / x - 2**x + (3 - x) * (0.5 + y))
+    slope = Graph(odd(Value(4.0, "x"))).to_sympy().diff("x").subs("x", 4.0).evalf()
+    assert float(slope) == pytest.approx(1 + 0.5 - 16 - 4.5)
+
+
 def test_two_leaves_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two leaves of the graph are called 'x'"):
         Graph(Value(1.0, "x") * Value(2.0, "x")).to_sympy()
@@ -82,3 +88,19 @@ def test_an_expression_that_would_explode_is_refused():
         Graph(y).to_sympy()
     with pytest.raises(ValueError, match="more than 3 terms"):
         Graph(x * x + x).to_sympy(max_terms=3)
+
+
+def test_a_deep_net_of_hyperbolic_functions_is_written_at_once():
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(20):  # SymPy would simplify for years
+        y = y.tanh().sinh()
+    assert float(Graph(y).to_sympy().subs("x", 0.5).evalf()) == pytest.approx(y.data)
+
+
+def test_a_graph_too_deep_for_sympy_is_refused():
+    y = Value(0.5, "x")
+    for _ in range(1000):
+        y = y.sin()
+    with pytest.raises(ValueError, match="1001 nodes is nested more deeply"):
+        Graph(y).to_sympy()

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Graph, Value, exp, no_grad, tanh
+from autograd_lite.value import watch_decisions
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
+COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_signs_mirror_floats(a):
     assert outcome(abs, Value(a)) == outcome(abs, a)
 
 
-@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge], ids=lambda op: op.__name__)
+@pytest.mark.parametrize("compare", COMPARISONS, ids=lambda op: op.__name__)
 @given(a=ANY_FLOAT, b=ANY_FLOAT | st.integers())
 def test_comparisons_mirror_floats(compare, a, b):
     assert compare(Value(a), b) == compare(a, b)
@@ -178,7 +180,7 @@ def test_equality_is_identity_so_that_a_value_can_be_a_key():
 
 
 @pytest.mark.parametrize("other", ["a", None, [1], 1j, object], ids=repr)
-@pytest.mark.parametrize("op", [*OPERATORS, operator.pow, operator.lt], ids=lambda op: op.__name__)
+@pytest.mark.parametrize("op", [*OPERATORS, operator.pow, *COMPARISONS], ids=lambda op: op.__name__)
 def test_strangers_are_a_type_error(op, other):
     with pytest.raises(TypeError):
         op(Value(1.0), other)
@@ -216,6 +218,41 @@ def test_an_int_too_large_for_a_float_overflows_as_with_floats():
     with pytest.raises(OverflowError):
         Value(1.0) + 10**400
     assert Value(1.0) < 10**400
+
+
+DECISIONS = [
+    (float, "float()"),
+    (int, "float()"),
+    (round, "float()"),
+    (bool, "bool()"),
+    (lambda v: v < 1.0, "comparison"),
+    (lambda v: v <= 1.0, "comparison"),
+    (lambda v: v > 1.0, "comparison"),
+    (lambda v: v >= 1.0, "comparison"),
+]
+
+
+@pytest.mark.parametrize(("decide", "what"), DECISIONS)
+def test_a_decision_on_the_data_is_told_to_who_watches(decide, what):
+    told, v = [], Value(2.0)
+    assert watch_decisions(lambda *news: told.append(news)) is None
+    try:
+        decide(v)
+    finally:
+        watch_decisions(None)
+    decide(v)
+    assert told == [(what, v)]
+
+
+def test_watchers_follow_one_another():
+    def first(what, value):
+        raise AssertionError
+
+    try:
+        assert watch_decisions(first) is None
+        assert watch_decisions(None) is first
+    finally:
+        watch_decisions(None)
 
 
 # --- NumPy ------------------------------------------------------------------------------------------------------------

@@ -45,6 +45,15 @@ def test_differences_of_methods_and_of_plain_functions():
     assert numerical_gradient(math.sin, [0.0])[0] == pytest.approx(1.0)
 
 
+def test_a_function_that_raises_around_the_point_raises_here():
+    with pytest.raises(ValueError, match="log"):
+        numerical_gradient(lambda x: log(x), [-1.0])
+
+
+def test_a_smaller_step_is_tried_where_the_larger_one_leaves_the_domain():
+    assert numerical_gradient(lambda x: log(x), [1e-6]) == pytest.approx([1e6], rel=1e-5)
+
+
 def test_arguments_may_be_values_and_nested():
     slopes = numerical_gradient(lambda w, b: w[0] * w[1] + b, [[Value(2.0), 3.0], 1.0])
     assert slopes == pytest.approx([3.0, 2.0, 1.0])
@@ -112,3 +121,8 @@ def test_checking_leaves_the_values_as_they_were():
 def test_what_is_no_number_is_a_type_error(check, f, xs):
     with pytest.raises(TypeError):
         check(f, xs)
+
+
+def test_without_a_better_step_the_last_difference_is_the_answer():
+    (slope,) = numerical_gradient(lambda x: x * math.inf, [1.0])
+    assert math.isnan(slope)

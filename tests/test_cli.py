@@ -1,5 +1,6 @@
 """The command line."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -106,6 +107,8 @@ def test_eval_saves_the_steps(capsys, tmp_path):
         ("w + 1_0if w else 2", 1, "not allowed"),
         ("w + \udcff", 5, "not a character"),
         ("w + " + 5000 * "1", None, "too many digits"),
+        ("w * 1" + "0" * 400, 5, "the number is too large"),
+        ("w + maximum(w, **w)", 5, "** is not allowed in a call"),
     ],
 )
 def test_a_mistake_in_an_expression_is_one_line_with_its_column(capsys, expression, column, message):
@@ -114,6 +117,18 @@ def test_a_mistake_in_an_expression_is_one_line_with_its_column(capsys, expressi
     assert err.count("\n") == 1
     assert message in err
     assert column is None or f"column {column}: " in err
+
+
+@pytest.mark.parametrize("expression", ["softmax([w, 1])", "[w]", "w\0"])
+def test_an_expression_that_is_no_number_is_exit_code_2(capsys, expression):
+    code, out, err = run(capsys, "eval", expression, "w=2")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+def test_an_argument_may_be_given_by_its_name():
+    w = Value(2.0)
+    assert evaluate("dot([w], [3], bias=1)", {"w": w}).data == 7.0
 
 
 @pytest.mark.parametrize("expression", ["log(w - 2)", "1/(w - 2)", "exp(1000*w)", "(w - 3)**0.5"])
@@ -162,6 +177,16 @@ def test_demo_shows_the_lecture_saves_its_pictures_and_trains(capsys, tmp_path):
     assert "<html" in (folder / "steps.html").read_text(encoding="utf-8")
     for name in ("graph", "loss", "boundary"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_demo_without_the_training_extra_says_how_to_get_it(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    main(["demo", "--out", str(tmp_path)])
+    assert 'pip install "autograd-lite[train,viz]"' in capsys.readouterr().out
+
+
+def test_importing_the_command_runs_nothing():
+    assert importlib.import_module("autograd_lite.__main__").main is main
 
 
 def test_python_m_is_the_same_command(tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 import random
 
 import numpy as np
@@ -348,6 +349,60 @@ def test_dense_nets_of_any_shape(seed, sizes, op, samples):
     assert_same(f, flat(layers), X)
 
 
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+W = [Value(0.1 * i - 0.3, f"w{i}") for i in range(24)]
+
+STRUCTURES = {
+    "many_constant_factors": (lambda x: tanh(sum((0.1 + 0.2 * i) * x[i] * W[0] for i in range(8))), (8,)),
+    "many_constant_weights": (lambda x: tanh(sum((0.1 + 0.2 * i) * x[i] for i in range(8)) * W[0]), (8,)),
+    "what_comes_to_nothing": (lambda x: tanh(W[1] * x[0]) - 0.0 * exp(W[2] * x[1]), (2,)),
+    "a_long_sum_rescaled": (lambda x: tanh(-0.5 * sum(w * v for w, v in zip(W, x, strict=True))), (24,)),
+    "sums_of_the_same_weights": (lambda x: tanh(dot(W[:3], x[:3]) + dot(W[:3], x[3:])), (6,)),
+    "first_and_third_powers": (lambda x: (W[3] * x[0]) ** 1 + (W[4] + x[1]) ** 3, (2,)),
+    "the_same_sum_twice": (lambda x: tanh(dot(W[:3], x)) * dot(x, W[:3]) + dot(W[:3], x), (3,)),
+    "layers_that_share_weights": (
+        lambda x: total(
+            [tanh(dot(W[3 * i : 3 * i + 3], x, W[9 + i])) * dot(W[3 * i : 3 * i + 3], x, W[12 + i]) for i in range(3)]
+        ),
+        (3,),
+    ),
+    "a_sum_of_inputs_alone": (lambda x: tanh(total(x) + W[5] * mean(x)), (9,)),
+    "a_logsumexp_of_inputs_alone": (lambda x: W[6] * logsumexp(x) + logsumexp([W[6] * v for v in x]), (4,)),
+    "rows_that_repeat": (lambda x: total([tanh(dot(W[:4], x)) for _ in range(3)]) * W[7], (4,)),
+    "sums_without_a_pattern": (
+        lambda x: total([tanh(x[i] * W[(3 * i) % 7] + x[(i * i) % 5] * W[(5 * i) % 11]) for i in range(12)]),
+        (12,),
+    ),
+    "operations_without_a_pattern": (
+        lambda x: total([maximum(x[(7 * i) % 12], W[(5 * i * i) % 24] * x[i]) for i in range(12)]),
+        (12,),
+    ),
+    "sums_of_several_lengths": (lambda x: total([tanh(dot(W[: n + 2], x[: n + 2], W[20])) for n in range(5)]), (7,)),
+    "a_weight_that_many_share": (lambda x: total([tanh(W[i % 2] * v) for i, v in enumerate(x)]), (10,)),
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_a_structure_computes_the_same(name):
+    f, shape = STRUCTURES[name]
+    assert_same(f, W, numbers(4, *shape))
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_the_text_of_a_structure_runs_by_itself(name):
+    f, shape = STRUCTURES[name]
+    X = numbers(4, *shape)
+    compiled = compile(f)
+    expected = compiled(X)
+    module = {}
+    exec(compiled.to_source("numpy"), module)
+    key = next(name for name in module if name.endswith("_and_gradient")).removesuffix("_and_gradient")
+    np.testing.assert_allclose(module[key](module["parameters"], X), expected, rtol=1e-12, atol=1e-14)
+
+
 # --- parameters -------------------------------------------------------------------------------------------------------
 
 
@@ -441,6 +496,24 @@ def test_half_of_the_gradient_at_a_tie():
 def test_far_tails_keep_their_digits():
     w = Value(1.0)
     assert_same(lambda x: sigmoid(w * x), [w], np.array([-30.0, -700.0]))
+
+
+def test_a_function_that_does_not_tell_its_arguments():
+    second = operator.itemgetter(1)
+    assert compile(second)([[1.0, 2.0], [3.0, 4.0]]).tolist() == [2.0, 4.0]
+
+
+def test_a_derivative_that_is_zero_sends_nothing():
+    step = define_op("step", lambda x: float(x > 0.0), lambda x, y: 0.0)
+    w = Value(0.7)
+    assert_same(lambda x: step(w * x) + w, [w], np.linspace(-1, 2, 5))
+
+
+def test_many_sizes_of_batch_in_turn():
+    w = Value(2.0)
+    f = compile(lambda x: w * x)
+    for size in [*range(1, 12), 1]:
+        assert f(np.ones(size)).tolist() == [2.0] * size
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -575,3 +648,42 @@ def test_backpropagation_through_time():
 
     compiled = assert_same(f, flat([U, W, b]), np.random.default_rng(0).normal(size=(3, 4, 2)))
     assert "d_a2 = W2.T @ d_z3" in compiled.source
+
+
+def test_only_a_function_is_compiled():
+    with pytest.raises(TypeError, match="takes a function of Values, got float"):
+        compile(2.0)
+
+
+def test_a_ragged_result_is_refused():
+    with pytest.raises(TraceError, match="ragged"):
+        compile(lambda x: [[x, x], [x]])([1.0])
+
+
+def test_an_input_that_is_not_finite_is_named_as_the_cause():
+    with pytest.raises(FloatingPointError, match="x holds inf for sample 0"):
+        compile(lambda x: [x])([math.inf])
+
+
+def test_only_known_libraries_are_written_for():
+    f = compile(lambda x: x * 2.0)
+    f([1.0])
+    with pytest.raises(ValueError, match="numpy, torch, jax, got 'tensorflow'"):
+        f.to_source("tensorflow")
+
+
+def test_an_operation_of_ones_own_cannot_be_exported():
+    clip = define_op("clip", lambda x: max(x, 0.1), lambda x, y: 1.0 if x > 0.1 else 0.0)
+    f = compile(lambda x: clip(x) * 2.0)
+    f([1.0])
+    with pytest.raises(NotImplementedError, match="clip is an operation of your own"):
+        f.to_source()
+
+
+def test_each_stage_can_be_printed():
+    w = Value(2.0, "w")
+    f = compile(lambda x: tanh(w * x + 1.0))
+    plan = f.plan([1.0])
+    assert str(plan.trace) == "5 nodes: 1 inputs, 1 parameters, 1 outputs"
+    assert str(plan.form) == "t2 = t0*t1 + 1.0\nt3 = tanh(t2)"
+    assert str(plan.program).endswith("= tanh")

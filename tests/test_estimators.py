@@ -1,6 +1,7 @@
 """The scikit-learn estimators: scikit-learn's own checks, and what they learn."""
 
 import pickle
+import sys
 
 import numpy as np
 import pandas
@@ -64,3 +65,10 @@ def test_frames_search_and_pipeline_and_pickle():
     assert pipeline[-1].best_params_ == {"learning_rate": 0.3}
     assert (pickle.loads(pickle.dumps(pipeline)).predict(frame) == pipeline.predict(frame)).all()
     assert cross_val_score(nn.Regressor(epochs=2, random_state=0), frame, y, cv=2).shape == (2,)
+
+
+def test_a_missing_scikit_learn_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "autograd_lite.estimators")
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
+    with pytest.raises(ImportError, match=r"nn\.Classifier and nn\.Regressor need scikit-learn"):
+        _ = nn.Classifier

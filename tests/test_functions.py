@@ -164,3 +164,11 @@ def test_a_length_of_a_vector_is_hypot():
     x, y = Value(3.0), Value(4.0)
     hypot(x, y).backward()
     assert (x.grad, y.grad) == (0.6, 0.8)
+
+
+def test_an_operation_of_c_that_does_not_tell_its_arguments_takes_any_number():
+    largest = define_op("largest", max, lambda *xs: [float(x == xs[-1]) for x in xs[:-1]])
+    xs = [Value(1.0), Value(3.0), Value(2.0)]
+    y = largest(*xs)
+    y.backward()
+    assert (y.data, [x.grad for x in xs]) == (3.0, [0.0, 1.0, 0.0])

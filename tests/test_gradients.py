@@ -250,6 +250,21 @@ def test_constants_fold(f, expected):
         assert Graph(node).expression() == text
 
 
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda x: 0.0 + x, 1.0),
+        (lambda x: x - 0.0, 1.0),
+        (lambda x: 0.0 - x, -1.0),
+        (lambda x: 1.0 * x, 1.0),
+    ],
+)
+def test_neutral_operands_have_the_derivatives_of_what_is_left(f, expected):
+    x = Value(0.7)
+    (slope,) = gradients(f(x) ** 2, [x])
+    assert slope.data == pytest.approx(2.0 * 0.7 * expected**2)
+
+
 @given(data=st.data(), point=points)
 @settings(max_examples=40)
 def test_no_operation_without_effect_is_written(data, point):

@@ -157,3 +157,8 @@ def test_a_formula_that_would_explode_is_refused():
         y = y * y
     with pytest.raises(ValueError, match="longer than 10000"):
         Graph(y).expression()
+
+
+def test_repr_tells_the_size_and_the_root():
+    x = Value(3.0, "x")
+    assert repr(Graph(x * x)) == "Graph(2 nodes, 1 leaves, root=Value(data=9.0, grad=0.0))"

@@ -143,6 +143,18 @@ def test_inputs_may_be_called_a_b_and_c(form):
     assert headings(folded(output, "layer"), "layer") == ["3 → 4  tanh"]
 
 
+def test_leaves_without_names_are_weights_and_inputs_in_the_order_of_dot():
+    y = tanh(dot([Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)], Value(0.5)))
+    scene = folded(y, "neuron")
+    assert [len(headings(scene, role)) for role in ("neuron", "output", "input")] == [0, 1, 2]
+
+
+def test_one_input_beyond_the_few_shown_is_no_group():
+    (output,) = run(make_net(17, 2, 1), [0.1 * i for i in range(17)])
+    names = headings(folded(output, "neuron"), "input")
+    assert (len(names), names[-1]) == (9, "… 9 more")
+
+
 def test_errors_dotted_with_themselves_are_no_neuron():
     errors = [Value(1.0, "x").tanh(), Value(2.0, "y").tanh()]
     assert fold(View(Graph(dot(errors, errors))), "neuron", 500) is None

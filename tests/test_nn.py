@@ -9,7 +9,7 @@ import statistics
 import numpy as np
 import pytest
 
-from autograd_lite import Value, nn, tanh
+from autograd_lite import Value, nn, ops, tanh
 
 
 def set_all(net, data):
@@ -152,6 +152,10 @@ def test_summary_counts_the_parameters():
     assert len(lines) == 4
 
 
+def test_the_summary_of_a_single_neuron_is_one_line():
+    assert nn.Neuron(2, "tanh").summary().split() == ["Neuron(2,", "tanh)", "3", "parameters"]
+
+
 def test_train_and_eval_reach_inner_modules():
     net = nn.Sequential(nn.Sequential(nn.Dropout(0.5)))
     net.eval()
@@ -185,7 +189,7 @@ def test_a_layer_of_one_neuron_returns_the_value():
 
 
 @pytest.mark.parametrize(
-    "x", [[1, 2.0], (1.0, 2.0), np.array([1.0, 2.0]), [Value(1.0), 2.0], [np.float64(1.0), np.int64(2)]]
+    "x", [[1, 2.0], (1.0, 2.0), range(1, 3), np.array([1.0, 2.0]), [Value(1.0), 2.0], [np.float64(1.0), np.int64(2)]]
 )
 def test_a_sample_may_be_any_sequence(x):
     net = nn.MLP(2, [3, 1], seed=0)
@@ -238,6 +242,10 @@ def test_an_activation_may_be_any_function_of_a_value():
 
 def test_an_activation_given_as_a_function_of_the_table_gets_its_name():
     assert nn.Neuron(1, tanh).activation == "tanh"
+
+
+def test_an_activation_given_as_a_row_of_the_table_gets_its_name():
+    assert repr(nn.Neuron(2, ops.TANH)) == repr(nn.Neuron(2, "tanh"))
 
 
 @pytest.mark.parametrize("layers", [1, 100])
@@ -301,6 +309,11 @@ def test_weights_start_with_the_variance_that_suits_the_activation(activation, i
         (lambda: nn.Neuron(2, 3), TypeError, "a name, a module or a function is wanted, got 3"),
         (lambda: nn.Neuron(2, init="zero"), ValueError, "no initialisation is called 'zero'"),
         (lambda: nn.Sequential(nn.Neuron(2), 3), TypeError, "a name, a module or a function is wanted, got 3"),
+        (
+            lambda: nn.Sequential(nn.Neuron(2), None),
+            TypeError,
+            "takes modules, names and functions, got None: leave it",
+        ),
         (lambda: nn.Dropout(1.0), ValueError, "got 1.0"),
     ],
 )

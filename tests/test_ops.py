@@ -1,6 +1,8 @@
 """The operations table: every row, in every mode."""
 
+import copy
 import math
+import operator
 import pickle
 
 import mpmath
@@ -243,3 +245,41 @@ def test_the_table_holds_every_public_function():
 def test_a_row_refuses_the_wrong_number_of_operands():
     with pytest.raises(TypeError, match="tanh takes 1 operands, got 2"):
         ops.TANH(1.0, 2.0)
+
+
+def test_a_row_refuses_what_is_no_number():
+    with pytest.raises(TypeError, match="tanh takes numbers, Values or NumPy arrays, got str: 'a'"):
+        ops.TANH("a")
+
+
+def test_repr_names_the_operation():
+    assert repr(ops.TANH) == "<operation tanh>"
+
+
+@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy])
+def test_there_is_one_row_of_a_name(clone):
+    assert clone(ops.TANH) is ops.TANH
+
+
+def test_a_users_operation_pickles_by_its_parts():
+    own = ops.Op("half", "½", 1, abs, operator.neg, math.floor, public=False)
+    twin = pickle.loads(pickle.dumps(own))
+    assert twin is not own
+    for part in ("name", "symbol", "arity", "forward", "partials", "formula", "public"):
+        assert getattr(twin, part) == getattr(own, part)
+
+
+@pytest.mark.parametrize("op", SEQUENCE, ids=name_of)
+def test_sequences_of_arrays_are_computed_number_by_number(op):
+    columns = np.array([[0.5, -1.0, 2.0], [0.25, 3.0, -2.0], [1.5, 0.0, 0.75]])
+    result = op(*columns)
+    assert result.tolist() == pytest.approx([op(*numbers) for numbers in columns.T.tolist()], rel=1e-14)
+    partials = [np.broadcast_to(partial, 3) for partial in op.partials(*columns, result)]
+    for i, numbers in enumerate(columns.T.tolist()):
+        assert [partial[i] for partial in partials] == pytest.approx(op.partials(*numbers, op(*numbers)), rel=1e-13)
+
+
+def test_logsumexp_of_infinities():
+    assert functions.logsumexp([math.inf, 1.0]) == math.inf
+    assert functions.logsumexp([-math.inf, -math.inf]) == -math.inf
+    assert functions.logsumexp([-math.inf, 1.0]) == 1.0

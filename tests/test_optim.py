@@ -191,3 +191,17 @@ def test_a_parameter_that_comes_twice_is_refused():
 def test_a_parameter_that_is_no_value_is_refused():
     with pytest.raises(TypeError, match="parameter 1 must be a Value, got float"):
         optim.SGD([Value(1.0), 2.0], lr=0.1)
+
+
+def test_an_optimizer_without_a_rule_says_what_to_define():
+    class Lazy(optim.Optimizer):
+        pass
+
+    w = Value(1.0)
+    with pytest.raises(NotImplementedError, match="Lazy does not say how to step: define update"):
+        Lazy([w], 0.1).step()
+    assert w.data == 1.0
+
+
+def test_repr_tells_the_number_of_parameters_and_the_learning_rate():
+    assert repr(optim.SGD([Value(1.0), Value(2.0)], lr=0.05)) == "SGD(2 parameters, lr=0.05)"

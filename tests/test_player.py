@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from autograd_lite import Value, dot, log, sigmoid, steps
-from autograd_lite.drawing.animation import _as_wide_as, _source_after
+from autograd_lite import Value, dot, log, sigmoid, steps, total
+from autograd_lite.drawing.animation import _as_wide_as, _fitted, _source_after
 from autograd_lite.drawing.palette import DATA, GRAD
 from autograd_lite.drawing.player import Player
 
@@ -221,6 +221,17 @@ def test_a_sum_that_is_not_complete_yet_takes_the_place_of_the_final_one():
         "2      ",
         "~~~~~~~",
     ]
+
+
+def test_the_caption_of_a_frame_holds_what_there_is_room_for():
+    assert _fitted([["a", "1"], ["b", "2"], ["c", "3"]], 2, 15) == [["a = 1   b = 2"], ["c = 3"]]
+    assert _fitted([["a", "x", "1"]] * 5, 3, 40)[1:] == [["a = x", "1"], ["… and 3 more"]]
+    assert _fitted([["a very long product", "x", "1"]], 3, 12) == [["a very …", "1"]]
+
+
+def test_a_sentence_names_a_few_of_many_parents():
+    player = steps(total([Value(float(i), f"x{i}") for i in range(9)]))
+    assert player.steps[1]["heading"] == "Forward: v1 is computed from x0, x1, x2, x3, x4 and 4 others"
 
 
 def test_save_refuses_another_ending(tmp_path):

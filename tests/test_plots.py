@@ -60,6 +60,11 @@ def test_loss_curve_shows_training_and_validation_with_the_best_epoch(ax):
     assert list(ax.lines[2].get_xdata()) == [2]
 
 
+def test_the_loss_axis_is_logarithmic_unless_that_is_not_wanted(ax):
+    assert plots.loss_curve(History([1.0, 0.1]), ax).get_yscale() == "log"
+    assert plots.loss_curve(History([1.0, 0.1]), ax.figure.add_subplot(), log=False).get_yscale() == "linear"
+
+
 def test_loss_curve_compares_several(ax):
     plots.loss_curve({"SGD": History([1.0]), "Adam": History([0.5], [0.6], best_epoch=1)}, ax)
     assert labels(ax) == ["SGD", "Adam", "Adam validation"]
@@ -81,6 +86,18 @@ def test_the_boundary_lies_at_logit_zero_or_probability_one_half(net, ax):
     (contour,) = [c for c in ax.collections if type(c).__name__ == "QuadContourSet"]
     vertices = np.concatenate([path.vertices for path in contour.get_paths()])
     np.testing.assert_allclose(vertices[:, 0], 0.5, atol=1e-2)
+
+
+def test_a_net_that_never_decides_otherwise_has_no_boundary(ax):
+    never = nn.Neuron(2, None, seed=0)
+    never.load_state_dict(dict(zip(never.state_dict(), [0.0, 0.0, -5.0])))
+    plots.decision_boundary(never, *MOONS, ax, resolution=5)
+    last = nn.Layer(2, 3, None, seed=0)
+    last.load_state_dict({name: 9.0 if name.endswith("[2].b") else 0.0 for name in last.state_dict()})
+    other = ax.figure.add_subplot()
+    plots.decision_boundary(last, *data.blobs(30, seed=0), other, resolution=5)
+    areas = [[c for c in axes.collections if type(c).__name__ == "QuadContourSet"] for axes in (ax, other)]
+    assert [len(sets) for sets in areas] == [0, 1]  # one area of the class that always wins, and no line
 
 
 def test_the_legend_of_the_boundary_names_the_classes(ax):

@@ -68,6 +68,12 @@ def test_user_rule_may_use_functions_and_its_result():
     assert float(slope) == pytest.approx(2.0 * math.tanh(2.0) - math.exp(2.0) - 4.0)
 
 
+def test_user_rule_may_have_numbers_on_either_side():
+    odd = define_op("odd", lambda x: x, lambda x, y: 1 + 2 / x - 2**x + (3 - x) * (0.5 + y))
+    slope = Graph(odd(Value(4.0, "x"))).to_sympy().diff("x").subs("x", 4.0).evalf()
+    assert float(slope) == pytest.approx(1 + 0.5 - 16 - 4.5)
+
+
 def test_two_leaves_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two leaves of the graph are called 'x'"):
         Graph(Value(1.0, "x") * Value(2.0, "x")).to_sympy()

@@ -9,7 +9,24 @@ import numpy as np
 import pandas
 import pytest
 
-from autograd_lite import Value, data, detect_anomaly, exp, fit, losses, metrics, nn, optim, plots, predict, sqrt
+from autograd_lite import (
+    Graph,
+    Value,
+    data,
+    detect_anomaly,
+    exp,
+    fit,
+    losses,
+    metrics,
+    minimize,
+    nn,
+    optim,
+    play,
+    plots,
+    predict,
+    sqrt,
+    steps,
+)
 from autograd_lite.training import DivergedError, History
 
 
@@ -256,6 +273,12 @@ def test_arithmetic_that_raises_is_divergence_too():
     assert w.data == 1000.0
 
 
+def test_a_parameter_that_is_not_finite_is_named():
+    w = Value(math.inf, "w")
+    with pytest.raises(DivergedError, match=r"mul\(w=inf, 1.0\) = inf .*not finite already: w"):
+        train(lambda x: w * x[0], [1.0, 2.0], [3.0, 6.0], optimizer=optim.SGD([w], lr=0.1))
+
+
 def test_an_infinite_gradient_is_named_by_its_parameter():
     w = Value(0.0, "w")
     with pytest.raises(
@@ -323,6 +346,11 @@ def test_the_progress_bar_shows_the_loss(capsys):
 
 
 # --- predict, metrics -------------------------------------------------------------------------------------------------
+
+
+def test_the_progress_bar_shows_the_validation_loss_too(capsys):
+    train(line(), X_LINE, Y_LINE, epochs=2, progress=True, validation=([[3.0]], [7.0]))
+    assert "validation=" in capsys.readouterr().err
 
 
 def test_predict_is_the_net_in_use_and_leaves_its_mode():
@@ -488,7 +516,6 @@ def test_the_demo_of_micrograd_learns():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_demo_of_micrograd_reaches_every_sample():
     from sklearn.datasets import make_moons
 
@@ -509,6 +536,16 @@ def test_fit_leaves_the_global_random_states_alone():
         ("numpy", lambda: train(line(), X_LINE, Y_LINE), r"needs NumPy: .*\[train\]"),
         ("numpy", lambda: data.moons(), r"needs NumPy: .*\[train\]"),
         ("matplotlib.pyplot", lambda: plots.loss_curve(History([1.0])), r"need matplotlib: .*\[viz\]"),
+        (
+            "matplotlib.animation",
+            lambda: plots.BoundaryAnimation(nn.Neuron(2), [[0.0, 1.0]], [1]).save("a.gif"),
+            r"needs Pillow: .*\[viz\]",
+        ),
+        ("PIL", lambda: steps(Value(1.0)).save("a.gif"), r"needs Pillow.*\[viz\]"),
+        ("scipy", lambda: minimize(lambda x: x * x, 1.0), r"needs SciPy: .*\[optimize\]"),
+        ("sympy", lambda: Graph(Value(1.0)).to_sympy(), r"needs SymPy: .*\[symbolic\]"),
+        ("networkx", lambda: Graph(Value(1.0)).to_networkx(), r"needs networkx: .*\[graph\]"),
+        ("ipywidgets", lambda: play(lambda x: x, x=1.0), r"needs ipywidgets: .*\[notebook\]"),
     ],
 )
 def test_a_missing_extra_is_named(missing, action, extra, monkeypatch):
@@ -525,3 +562,8 @@ def test_nets_losses_and_optimizers_need_no_numpy():
         "losses.mse(net([1.0, 2.0]), 1.0).backward(); optimizer.step()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_metric_takes_a_target_for_each_prediction():
+    with pytest.raises(ValueError, match="one target for each prediction, got 2 and 3"):
+        metrics.accuracy([1.0, 0.0], [1.0, 0.0, 1.0])

@@ -197,6 +197,10 @@ def test_array_in_array_out():
     assert slope.tolist() == [[7.0, 11.0], [9.0, 13.0]]
 
 
+def test_a_function_may_return_an_array_of_one_number():
+    assert grad(lambda x: np.array(x * x, dtype=object))(3.0) == 6.0
+
+
 def test_object_array_of_values_gives_an_object_array():
     x = np.array([Value(1.0), Value(2.0)])
     slope = grad(lambda x: (x**2).sum())(x)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import warnings
 from collections.abc import Mapping
 from html import escape
@@ -23,6 +24,10 @@ NUMBER_FONT: Final = "Courier New"
 _LONGEST_SIDE: Final = 6480
 
 
+class NoRendererError(RuntimeError):
+    """There is no program on this system that could draw a picture."""
+
+
 def render(source: str, format: str, resolution: int = 72) -> bytes:
     """Render DOT with the system's `dot`, else with the embedded renderer.
 
@@ -37,12 +42,14 @@ def render(source: str, format: str, resolution: int = 72) -> bytes:
 
     Raises
     ------
+    NoRendererError
+        If a PDF is asked for and there is no `dot`, or if no renderer is there.
     RuntimeError
-        If a PDF is asked for and there is no `dot`, or if no renderer is there, or if it fails.
+        If it fails.
     """
     system = shutil.which("dot")
     if format == "pdf" and system is None:
-        raise RuntimeError(
+        raise NoRendererError(
             "a PDF needs the system's Graphviz, and there is no `dot` on the PATH (the embedded renderer writes SVG and"
             " PNG only): install Graphviz, or save as .svg or .png"
         )
@@ -50,8 +57,10 @@ def render(source: str, format: str, resolution: int = 72) -> bytes:
     if format != "pdf" and (embedded := _embedded_renderer()):
         renderers.append(embedded)
     if not renderers:
-        raise RuntimeError(
-            "no renderer: there is no `dot` on the PATH and the embedded one is missing: pip install graphviz-pure"
+        advice = "" if sys.platform == "emscripten" else ", or pip install graphviz-pure"  # no browser runs it
+        raise NoRendererError(
+            f"a {format.upper()} needs a renderer, and there is neither `dot` on the PATH nor the embedded one: save as"
+            f" .svg, which needs none{advice}"
         )
     problem = ""
     for program in renderers:

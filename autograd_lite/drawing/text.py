@@ -48,7 +48,7 @@ def operation(node: Value) -> str:
     """
     op = node.op
     assert op is not None
-    symbol = _SYMBOLS.get(op, op.symbol)
+    symbol = _SYMBOLS.get(op) or clean(op.symbol)
     operands = node.operands
     constants = [x for x in operands if not isinstance(x, Value)]
     if op is ops.DOT and operands[-1] == 0.0:
@@ -91,6 +91,7 @@ def html(text: str) -> str:
         .replace(">", "&gt;")
         .replace('"', "&quot;")
         .replace("\\", "&#92;&#92;")
+        .replace("]", "&#93;")  # by itself it is a syntax error to Graphviz, which waits for a "]]>"
     )
 
 

@@ -8,12 +8,13 @@ memory (no file is changed) and runs `TESTS` until one fails.
     python tests/mutants/run.py              # all mutants; what an interrupted run did already is not done again
     python tests/mutants/run.py --again      # only those that survived, after tests were added
 
-Prints the figures, and fails if a mutant survived that `explained.toml` does not explain.
+Writes `README.md`, and fails if a mutant survived that `explained.toml` does not explain.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.machinery
 import json
 import os
@@ -28,8 +29,11 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import parso
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator, operator_names
@@ -41,13 +45,22 @@ MODULES = ["ops", "value"]
 TESTS = [
     ["test_worked_examples.py", "test_functions.py", "test_value.py"],
     ["test_ops.py"],
-    ["test_passes.py", "test_graph.py", "test_transforms.py"],
+    ["test_passes.py", "test_anomaly.py", "test_graph.py", "test_transforms.py"],
 ]
-CPU_SECONDS, SECONDS = 60, 300  # of a child: the first ends an endless loop, the second a deadlock
+CPU_SECONDS, SECONDS = 60, 240  # of a child: the first ends an endless loop, the second a deadlock
 MEMORY = 8 << 30
 EXAMPLES = int(os.environ.get("MUTANTS_EXAMPLES", "20"))
-# Floats have no bitwise operators: such a mutant raises at once, or stands in an annotation, which nothing evaluates.
-NOT_FOR_FLOATS = re.compile("Bit|Shift")
+# Not made: bitwise operators, which floats do not have (such a mutant raises at once, or stands in an annotation, which
+# nothing evaluates), and == in place of `is`: rows, types and Values are equal where they are the same, and nowhere else.
+NOT_MADE = re.compile("Bit|Shift|_Is_Eq|_IsNot_NotEq")
+
+
+HEAD = """# The mutants of the engine
+
+Small changes made to `ops.py` and `value.py`, one at a time; each should make a test fail. Written by
+`python tests/mutants/run.py`, which says how; the reasons below stand in `explained.toml`.
+"""
+UNEXPLAINED = "Not explained yet"
 
 
 class DeleteStatement(Operator):
@@ -104,50 +117,76 @@ def path_of(module: str) -> Path:
     return ROOT / "autograd_lite" / f"{module}.py"
 
 
-def mutants_of(module: str) -> Iterator[tuple[dict[str, str], str]]:
+def mutants_of(module: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Each mutant of a module: what is told of it, and its text. Two operators may make the same: it counts once."""
     source = path_of(module).read_text(encoding="utf-8")
+    lines = source.splitlines(keepends=True)
+    nodes = [(node, statement_of(node)) for node in ast_nodes(get_ast(source))]
     operators = {name.partition("/")[2]: get_operator(name) for name in operator_names()}
     operators = {name: kind() for name, kind in operators.items() if not kind.arguments()}
     operators["DeleteStatement"] = DeleteStatement()
     seen = {source}
     for name, operator in operators.items():
-        occurrence = 0
-        while not NOT_FOR_FLOATS.search(name) and (code := mutate_code(source, operator, occurrence)) is not None:
-            occurrence += 1
-            if code not in seen:
-                seen.add(code)
-                yield {"module": module, "operator": name, **difference(source, code)}, code
+        if NOT_MADE.search(name):
+            continue
+        found: Counter[Any] = Counter()
+        for node, statement in nodes:
+            for _ in operator.mutation_positions(node):
+                # Cosmic Ray parses a text anew for each mutant: one statement is parsed sooner than the whole module.
+                start, stop, indent = statement
+                text = "".join([line[indent:] or "\n" for line in lines[start:stop]])
+                mutated = mutate_code(text, operator, found[statement])
+                found[statement] += 1
+                changed = [" " * indent + line if line.strip() else line for line in mutated.splitlines(keepends=True)]
+                code = "".join([*lines[:start], *changed, *lines[stop:]])
+                if code not in seen:
+                    seen.add(code)
+                    yield {"module": module, "operator": name, **difference(source, code)}, code
 
 
-def difference(source: str, code: str) -> dict[str, str | int]:
-    """Where two texts first differ: the function, the line in both, and which of several equal lines it is."""
-    lines = source.splitlines()
-    for number, (old, new) in enumerate(zip(lines, code.splitlines(), strict=False)):
-        if old != new:
+def statement_of(node: Any) -> tuple[int, int, int]:
+    """The first line (from 0), the last line and the indent of the statement or method that a node stands in."""
+    while node.parent is not None and node.parent.type != "file_input":
+        if node.parent.type == "suite" and node.parent.parent.type == "classdef" and node.type != "newline":
             break
-    while number and not lines[number].strip():
-        number += 1
+        node = node.parent
+    (first, indent), (last, column) = node.start_pos, node.end_pos
+    return first - 1, last if column else last - 1, indent
+
+
+def difference(source: str, code: str) -> dict[str, Any]:
+    """Where two texts first differ: in which function or row, and the line in both."""
+    lines = source.splitlines()
+    pairs = enumerate(zip(lines, code.splitlines(), strict=False))
+    number, old, new = next((number, old, new) for number, (old, new) in pairs if old != new)
     scope = [re.match(r" *(?:def|class) (\w+)|(\w+): Final", line) for line in lines[: number + 1]]
     name = next((m[1] or m[2] for m in reversed(scope) if m), "")
     return {"in": name, "line": number + 1, "old": old.strip(), "new": new.strip()}
 
 
+def passes(names: list[str]) -> bool:
+    """Whether these tests pass, in this process."""
+    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+    # pytest would rewrite the plugins that this process has imported already
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "--tb=line", f"--rootdir={ROOT}"]
+    return pytest.main([*options, *[str(ROOT / "tests" / name) for name in names]], plugins=[FewExamples()]) == 0
+
+
+def warm_up() -> None:
+    """Import all that the tests need, and forget the package and the tests themselves."""
+    passes(TESTS[0])
+    for name in list(sys.modules):
+        if name.startswith(("autograd_lite", "test_")) or name in ("conftest", "helpers"):
+            del sys.modules[name]
+    gc.freeze()
+
+
 def run_tests(module: str, code: str, first: list[str]) -> int:
     """In a child: 0 if all tests pass. Those named in `first` run before the others."""
-    import pytest
-
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.meta_path.insert(0, Mutated(module, code))
-    for names in [first, *TESTS]:
-        paths = [str(ROOT / "tests" / name) for name in names]
-        options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
-        # pytest would rewrite the plugins that this process has imported already
-        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "--tb=line", f"--rootdir={ROOT}"]
-        if paths and pytest.main([*options, *paths], plugins=[FewExamples()]) != 0:
-            return 1
-    return 0
+    return 0 if all(not names or passes(names) for names in [first, *TESTS]) else 1
 
 
 def outcome_of(module: str, code: str, first: list[str], log: Path) -> str:
@@ -203,6 +242,7 @@ class Killers:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--session", type=Path, default=Path(tempfile.gettempdir()) / "autograd-lite-mutants.jsonl")
+    parser.add_argument("--report", type=Path, default=HERE / "README.md", help="where the figures are written")
     parser.add_argument("--again", action="store_true", help="test those that survived once more")
     parser.add_argument("--modules", nargs="*", default=MODULES, choices=MODULES)
     parser.add_argument("--only", default="", help="only mutants inside the function of this name")
@@ -210,8 +250,7 @@ def main() -> int:
 
     os.environ.update(OPENBLAS_NUM_THREADS="1", PYTHONPATH=str(ROOT))
     sys.path.insert(0, str(ROOT))
-    for name in ("numpy", "mpmath", "pytest", "hypothesis", "_hypothesis_pytestplugin"):
-        importlib.import_module(name)
+    warm_up()
 
     log = options.session.with_suffix(".log")
     if outcome_of(MODULES[0], path_of(MODULES[0]).read_text(encoding="utf-8"), [], log) != "survived":
@@ -239,32 +278,39 @@ def main() -> int:
             tally[module][outcome] += 1
             if outcome == "survived":
                 survivors.append(mutant)
-    return report(tally, survivors)
+    text = report(tally, survivors)
+    options.report.write_text(text, encoding="utf-8")
+    print(text)
+    for mutant in survivors if UNEXPLAINED in text else []:
+        print(json.dumps([str(mutant[part]) for part in ("module", "in", "old", "new")], ensure_ascii=False))
+    return 1 if UNEXPLAINED in text else 0
 
 
 def key(mutant: dict[str, str]) -> tuple[str, ...]:
     return tuple([str(mutant[part]) for part in ("module", "in", "line", "old", "new")])
 
 
-def report(tally: dict[str, Counter[str]], survivors: list[dict[str, str]]) -> int:
-    explained = tomllib.loads((HERE / "explained.toml").read_text(encoding="utf-8"))["group"]
-    reasons = {
-        (group["module"], *mutant): group["reason"].split(":")[0] for group in explained for mutant in group["mutants"]
-    }
-    counts: Counter[str] = Counter()
-    unexplained = []
-    for mutant in survivors:
-        reason = reasons.get((mutant["module"], mutant["in"], mutant["old"], mutant["new"]))
-        counts[reason or "not explained"] += 1
-        if reason is None:
-            unexplained.append(mutant)
+def report(tally: dict[str, Counter[str]], survivors: list[dict[str, Any]]) -> str:
+    """The figures and the survivors as Markdown; those that `explained.toml` does not explain come last."""
+    lines = [HEAD, "| module | mutants | killed | timed out | survived |", "|---|---|---|---|---|"]
     for module, outcomes in tally.items():
-        print(f"{module}.py: {outcomes.total()} mutants, {dict(outcomes)}")
-    for reason, count in counts.most_common():
-        print(f"{count:5}  {reason}")
-    for mutant in unexplained:
-        print(f"{mutant['module']}.py:{mutant['line']} {mutant['in']}\n    - {mutant['old']}\n    + {mutant['new']}")
-    return 1 if unexplained else 0
+        numbers = [outcomes.total(), *[outcomes[outcome] for outcome in ("killed", "timeout", "survived")]]
+        lines.append(f"| `{module}.py` | {' | '.join(map(str, numbers))} |")
+    left = {tuple([str(mutant[part]) for part in ("module", "in", "old", "new")]): mutant for mutant in survivors}
+    for group in tomllib.loads((HERE / "explained.toml").read_text(encoding="utf-8"))["group"]:
+        members = [mutant for one in group["mutants"] if (mutant := left.pop(tuple(one), None))]
+        lines += ["", f"## {group['title']} ({len(members)})", "", group["reason"].strip(), "", *table(members)]
+    if left:
+        lines += ["", f"## {UNEXPLAINED} ({len(left)})", "", *table(list(left.values()))]
+    return "\n".join(lines) + "\n"
+
+
+def table(mutants: list[dict[str, Any]]) -> list[str]:
+    lines = ["| in | line | becomes |", "|---|---|---|"]
+    for mutant in mutants:
+        cells = [f"{mutant['module']}.{mutant['in']}", mutant["old"], mutant["new"]]
+        lines.append("| " + " | ".join(["`` " + cell.replace("|", "\\|") + " ``" for cell in cells]) + " |")
+    return lines if mutants else ["None at present."]
 
 
 if __name__ == "__main__":

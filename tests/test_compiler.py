@@ -4,6 +4,8 @@ import itertools
 import math
 import operator
 import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -428,6 +430,25 @@ def test_gradients_accumulate():
     f.backward([1.0, 3.0])
     f.backward([1.0, 3.0])
     assert w.grad == 4.0
+
+
+def test_threads_lose_no_gradient_of_what_their_functions_share():
+    w = [Value(1.0) for _ in range(300)]
+    functions = [compile(lambda x: dot(w, [x] * 300)) for _ in range(3)]
+    x = np.ones(1)
+
+    def run(f):
+        for _ in range(40):
+            f.backward(x)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(run, functions))
+    finally:
+        sys.setswitchinterval(interval)
+    assert {p.grad for p in w} == {120.0}
 
 
 def test_a_penalty_on_the_parameters_counts_once():

@@ -15,6 +15,7 @@ from autograd_lite.compiler.libraries import RESERVED
 from autograd_lite.compiler.plan import Plan
 from autograd_lite.compiler.source import write_source
 from autograd_lite.compiler.trace import compiling
+from autograd_lite.value import add_gradients
 
 
 def compile(function: Callable[..., Any]) -> CompiledFunction:
@@ -110,9 +111,7 @@ class CompiledFunction:
             with np.errstate(all="ignore"):
                 bound.backward()
                 mean = float(outputs.mean())
-            gradient = bound.d_parameters[plan.program.parameters].tolist()
-            for parameter, number in zip(plan.trace.parameters, gradient, strict=True):
-                parameter.grad += number
+            add_gradients(plan.trace.parameters, bound.d_parameters[plan.program.parameters].tolist())
         return mean
 
     def plan(self, *arguments: Any) -> Plan:

@@ -579,6 +579,7 @@ def test_decisions_are_allowed_again_after_a_failure():
         ((["a", "b"],), TypeError, "numbers"),
         (([],), ValueError, "empty"),
         ((1.0,), ValueError, "batch"),
+        ((np.ma.masked_invalid([1.0, math.nan]),), ValueError, "masked entries"),
         (([1.0, 2.0], [1.0]), ValueError, "same number of samples"),
         ((), TypeError, "at least one"),
     ],

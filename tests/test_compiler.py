@@ -507,6 +507,12 @@ def test_an_operation_whose_derivative_needs_floats():
     assert_same(lambda x: clip(w * x) * w, [w], np.linspace(-1, 2, 6))
 
 
+def test_an_operation_whose_derivative_asks_what_only_floats_know():
+    slope = define_op("slope", lambda x: x * x, lambda x, y: 2.0 * x if x.is_integer() else 2.0 * x)
+    w = Value(0.7)
+    assert_same(lambda x: slope(w * x), [w], np.linspace(-1, 2, 4))
+
+
 def test_half_of_the_gradient_at_a_tie():
     a, b = Value(1.0), Value(1.0)
     f = compile(lambda x: maximum(a * x, b * x))

@@ -550,6 +550,14 @@ def test_max_nodes_is_the_largest_that_is_drawn():
         draw(y, max_nodes=2)
 
 
+def test_the_embedded_renderer_says_which_glyphs_it_lacks(embedded):
+    x = Value(2.0, "重み")
+    with pytest.warns(UserWarning, match="no glyphs for '重み'.*save as .svg"):
+        draw(x * 2.0).png()
+    assert "重み" in draw(x * 2.0).svg()
+    draw(Value(2.0, "λ ∂ש é →") * 2.0).png()
+
+
 def test_lone_leaf_is_a_picture_too(renderer):
     nodes = groups(draw(Value(2.0)), "node")
     assert " ".join(nodes["n0"]).split() == ["input", "data", "2", "grad", "–"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-_BETWEEN: Final = 12.0  # points, across
+_BETWEEN: Final = 11.0  # points, across
 _ROUNDS: Final = 25  # an odd number: the last one goes along with the flow
 _MOST_WIRES: Final = 600  # with more of them the order stays as it was found
 

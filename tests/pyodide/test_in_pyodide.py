@@ -56,7 +56,7 @@ def test_the_player_shows_itself(lecture):
 
 def test_what_needs_a_program_says_so(lecture, tmp_path):
     for ending in ("png", "pdf"):
-        with pytest.raises(RuntimeError, match="save as .svg"):
+        with pytest.raises(RuntimeError, match=r"save as \.svg"):
             draw(lecture.J).save(tmp_path / f"graph.{ending}")
 
 

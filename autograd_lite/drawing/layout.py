@@ -46,9 +46,9 @@ def lay_out(
     >>> size = Place(40.0, 18.0)
     >>> centres, routes = lay_out({"x": size, "y": size, "sum": size}, [("x", "sum"), ("y", "sum")], gap=10.0)
     >>> centres["sum"]
-    Place(along=70.0, across=24.0)
+    Place(along=70.0, across=23.5)
     >>> routes[0][0], routes[0][-1]
-    (Place(along=40.0, across=9.0), Place(along=50.0, across=21.0))
+    (Place(along=40.0, across=9.0), Place(along=50.0, across=20.5))
     """
     layer_of = _layers(list(sizes), wires)
     chains = [_chain(i, tail, head, layer_of) for i, (tail, head) in enumerate(wires)]

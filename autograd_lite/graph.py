@@ -34,7 +34,7 @@ class Graph:
     Raises
     ------
     TypeError
-        If `root` is no Value.
+        If `root` is no Value, or `names` no mapping.
 
     Examples
     --------
@@ -51,9 +51,11 @@ class Graph:
             raise TypeError(f"a graph starts from a Value, got {type(root).__name__}: {root!r}")
         self.root: Final = root
         self.nodes: Final = root.topological_order()
+        if names is not None and not isinstance(names, Mapping):
+            raise TypeError(f"names is a mapping from names to Values, such as globals(), got {type(names).__name__}")
         self._names: dict[Value, str] = {}
         for name, value in (names or {}).items():
-            if isinstance(value, Value) and not name.startswith("_"):
+            if isinstance(value, Value) and isinstance(name, str) and not name.startswith("_"):
                 self._names.setdefault(value, name)
 
     def __len__(self) -> int:
@@ -201,8 +203,8 @@ class Graph:
         ImportError
             If SymPy is not installed.
         ValueError
-            If two leaves have the same name, or if there would be more than `max_terms` terms: a shared node is written
-            out at each use.
+            If two leaves have the same name, or if there would be more than `max_terms` terms (a shared node is written
+            out at each use), or more nested than SymPy can follow.
 
         Examples
         --------

@@ -8,7 +8,65 @@ a worker died, fills the same slot with the same numbers.
 
 What a worker keeps is the compiled program. A task names it by a key; a worker that does not have it says so, and the
 task is sent again with the program. That needs nothing of an executor but `submit`, and serves workers that join later
-or start anew. Net, loss and optimiser never leave this process: lambdas in them are no matter.
+or start anew. Net, loss and optimiser never leave this process: lambdas in them are no matter. The workers need to
+import autograd_lite and NumPy.
+
+**Threads of this process.** NumPy computes outside the interpreter's lock, and nothing needs to be copied::
+
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as executor:
+        fit(net, X, y, loss=loss, optimizer=optimizer, batch_size=None, executor=executor)
+
+**Processes of this machine**, in a script under `if __name__ == "__main__":`, as always with processes::
+
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(2) as executor:
+        fit(..., executor=executor)
+
+**Dask.** A worker that dies is replaced, and its shards are computed again. `pure=False` spares the hashing of each
+task::
+
+    from dask.distributed import Client
+
+    with Client("tcp://scheduler:8786") as client:  # or Client() for a cluster on this machine
+        fit(..., executor=client.get_executor(pure=False))
+
+**MPI**, started by `mpiexec -n 5 python -m mpi4py.futures train.py` for 4 workers::
+
+    from mpi4py.futures import MPIPoolExecutor
+
+    if __name__ == "__main__":
+        with MPIPoolExecutor() as executor:
+            fit(..., executor=executor)
+
+**Ray** has no executor of its own, but its references give futures::
+
+    import ray
+
+    @ray.remote(max_retries=3)  # how often a task is begun again if its worker dies
+    def call(function, *arguments):
+        return function(*arguments)
+
+    class RayExecutor(concurrent.futures.Executor):
+        def submit(self, function, /, *arguments):
+            return call.remote(function, *arguments).future()
+
+    ray.init()
+    fit(..., executor=RayExecutor())
+
+Notes
+-----
+How far it scales, for a step of N samples, P parameters and S shards: 8·S·P bytes of parameters and 8·N·(features +
+targets) of samples go out, 8·S·P of gradients come back. With 20 000 samples of a 2-64-64-1 net in 8 shards that is
+0.76 MB out and 0.28 MB back. In processor time such a step takes 25 ms alone, or 28 ms in the workers and 4 ms in this
+process, of which 0.3 are ours and the rest is what `ProcessPoolExecutor` spends on its tasks. By Amdahl's law the
+speed-up with W workers lies between 25 / (4 + 28 / W), if nothing overlaps, and 25 / (28 / W): between 1.4 and 1.8
+with 2 workers, 2.3 and 3.6 with 4. With 100 000 samples a step, 140 ms alone, between 1.8 and 2.0, 3.3 and 3.9. Two
+threads take hardly more processor time than one alone (25 ms, 160 ms), as long as few wait at the interpreter's lock.
+In a network the bytes take their time too, 8 ms of this megabyte at 1 Gbit/s, and each step that of a message and its answer:
+so it takes batches of 100 ms and more there. Small batches of small nets are quickest without an executor.
 """
 
 from __future__ import annotations
@@ -19,7 +77,7 @@ import platform
 import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
@@ -32,13 +90,13 @@ from autograd_lite.history import History, WorkerError
 from autograd_lite.optim import Optimizer
 from autograd_lite.shards import Result, ShardProgram
 
-# --- in a worker ------------------------------------------------------------------------------------------------------
+Answer = Result | Exception | str  # of a worker: see `run_shard`
 
-Answer = Result | Exception | str
+# --- in a worker ------------------------------------------------------------------------------------------------------
 
 _at_home: WeakValueDictionary[str, ShardProgram] = WeakValueDictionary()  # of trainings in this very process
 _received: dict[str, ShardProgram] = {}
-_MOST_RECEIVED = 8  # programs; the one received first makes room
+_MOST_RECEIVED = 4  # programs; the one received first makes room
 _receiving = threading.Lock()
 
 
@@ -73,14 +131,23 @@ def run_shard(
             _received.setdefault(key, program)
             while len(_received) > _MOST_RECEIVED:
                 del _received[next(iter(_received))]
-    program = _at_home.get(key) or _received.get(key)
+    program = _at_home.get(key) or _received.get(key, program)
     if program is None:
         return _own_name()
     try:
         return program.run(parameters, inputs, np.unpackbits(kept, axis=1, count=inputs.shape[1]))
     except Exception as error:
-        error.add_note(f"In a worker:\n{traceback.format_exc()}")
-        return error
+        return _sendable(error) if key not in _at_home else error
+
+
+def _sendable(error: Exception) -> Exception:
+    """An error with where it came from; one that cannot be pickled would break the executor."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(f"In a worker:\n{traceback.format_exc()}")
+    return error
 
 
 def _own_name() -> str:
@@ -112,6 +179,20 @@ def one_blas_thread() -> AbstractContextManager[object]:
 
 # --- at home ----------------------------------------------------------------------------------------------------------
 
+_GRACE = 1.0  # seconds
+
+
+def _settle(futures: list[Future[Answer]]) -> None:
+    """Cancel what has not begun; but not at once.
+
+    When a worker dies, of an accident or of the Ctrl-C that reaches all processes of a terminal, a ProcessPoolExecutor
+    tells all its futures. In Python 3.11 it hangs if one of them was cancelled just before; so it is given the time to.
+    """
+    if not all(future.done() for future in futures):
+        wait(futures, timeout=_GRACE)
+    for future in futures:
+        future.cancel()
+
 
 class ParallelEngine(CompiledEngine):
     """The compiled engine, whose shards are computed by the workers of an executor.
@@ -139,6 +220,7 @@ class ParallelEngine(CompiledEngine):
         _at_home[self._shard_program.key] = self._shard_program
         self._carriers = 1  # how many tasks of the next round bring the program along
         self._rounds = 0
+        self._blas: AbstractContextManager[object] = nullcontext()
 
     def _enter(self) -> None:
         super()._enter()
@@ -194,8 +276,7 @@ class ParallelEngine(CompiledEngine):
                 f"a worker or its executor failed ({type(error).__name__}: {error})", History()
             ) from error
         finally:
-            for future in futures.values():
-                future.cancel()
+            _settle(list(futures.values()))
 
     def _check_that_it_can_be_sent(self, error: Exception) -> None:
         try:

@@ -211,8 +211,8 @@ class BoundaryAnimation:
         frames_a_second = max(1.0, len(self.frames) / seconds)
         rest = [self.frames[-1]] * math.ceil(frames_a_second)
         try:
-            animation = FuncAnimation(figure, draw, frames=[*self.frames, *rest], init_func=list)
             with replacing(target) as draft:
+                animation = FuncAnimation(figure, draw, frames=[*self.frames, *rest], init_func=list)
                 animation.save(os.fspath(draft), writer=PillowWriter(fps=round(frames_a_second)))
         finally:
             self.net.load_state_dict(now)

@@ -28,6 +28,15 @@ def to_sympy(graph: Graph, max_terms: int) -> Expression:
         raise ImportError('to_sympy() needs SymPy: pip install "autograd-lite[symbolic]"') from error
     rows = _rows(sympy)
     _check_names(graph)
+    try:
+        return _write(sympy, rows, graph, max_terms)
+    except RecursionError:
+        raise ValueError(
+            f"this graph of {len(graph)} nodes is nested more deeply than SymPy can follow; ask for that of a part of it"
+        ) from None
+
+
+def _write(sympy: Any, rows: dict[str, Callable[..., Expression]], graph: Graph, max_terms: int) -> Expression:
     terms: dict[Value, int] = {}
     written: dict[Value, Expression] = {}
     for node in graph.nodes:
@@ -88,6 +97,11 @@ def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
     def normal_cdf(x: Expression) -> Expression:
         return (1 + erf(x / sympy.sqrt(2))) / 2
 
+    def hyperbolic(function: Any) -> Callable[[Expression], Expression]:
+        # Asked to simplify tanh of tanh of tanh …, SymPy takes a time that grows exponentially.
+        return lambda x: function(x, evaluate=isinstance(x, sympy.Number))
+
+    rows |= {name: hyperbolic(rows[name]) for name in ("tanh", "sinh", "cosh")}
     rows |= {
         "add": lambda x, y: x + y,
         "sub": lambda x, y: x - y,

@@ -155,11 +155,10 @@ def fit(
     engine : str
         "eager" builds each graph as one would by hand; "auto" takes what is fastest.
     executor : concurrent.futures.Executor, optional
-        Computes the gradients on other cores or machines: each batch is cut into shards, whose gradients are added in
-        their order. It stays open. See the notes.
+        Whose workers compute the gradients, on other cores or machines; see the notes. It stays open.
     shards : int, optional
-        With an executor: into how many shards to cut each batch; at least as many as there are workers, to keep them
-        all busy. If not given, one for each 128 rows, at most 16.
+        Into how many shards to cut each batch, if not as many as the work is worth, 8 at most. More workers than
+        shards do not help.
 
     Returns
     -------
@@ -186,10 +185,12 @@ def fit(
 
     Inside `detect_anomaly()` it trains here, one Value at a time, and stops at the first nan or inf, forward or backward.
 
-    With an executor the result does not depend on the workers, neither on their number nor on their kind: it is the
-    same to the bit, given the same `shards`, NumPy and type of processor. It differs from the result without executor
-    by rounding only, as sums are added in another order. The compiled program goes to each worker once; net, loss and
-    optimiser stay, so that lambdas are no matter. Validation and metrics are computed here.
+    With an executor the workers compute the gradients: those of `ProcessPoolExecutor`, Dask, Ray, MPI, … (how is told in
+    `autograd_lite.parallel`). Each batch is cut into shards, one for a millisecond of work or so, and a batch that is
+    one shard is computed here. No bit of the result depends on the workers, nor on there being any; only on `shards`, by
+    rounding. (That takes the same NumPy and type of processor everywhere, and a BLAS of one thread: the workers see to
+    it, but without an executor set OMP_NUM_THREADS=1 to compare.) The compiled program goes to each worker once; net,
+    loss and optimiser stay, so that lambdas are no matter. Validation and metrics are computed here.
 
     Examples
     --------

@@ -394,3 +394,25 @@ def test_labels_are_shown_literally(open_page):
     page.locator("#n0").click()
     assert page.locator("script").count() == scripts == 2
     assert page.locator("img, b").count() == 0
+
+
+INTRUDERS = [
+    "<script>document.title = 'owned'</script>",
+    "<img src=x onerror=\"document.title = 'owned'\">",
+    "<svg onload=\"document.title = 'owned'\"></svg>",
+    "<iframe srcdoc=\"<script>parent.document.title = 'owned'</script>\"></iframe>",
+    "<script src='data:text/javascript,document.title = `owned`'></script>",
+]
+
+
+@pytest.mark.parametrize("intruder", INTRUDERS)
+def test_the_page_runs_no_script_but_its_own(browser, intruder, tmp_path):
+    watch = Watch(browser)
+    file = tmp_path / "page.html"
+    file.write_text(steps(small_graph()).html().replace("</main>", intruder + "</main>"), "utf-8")
+    watch.page.goto(file.as_uri())
+    watch.page.keyboard.press("ArrowRight")
+    assert step_of(watch.page) == 1  # its own does
+    assert watch.page.title() != "owned"
+    assert any("Content Security Policy" in complaint for complaint in watch.complaints)
+    watch.context.close()

@@ -3,12 +3,14 @@
 import importlib
 import re
 import runpy
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
 import autograd_lite
+from autograd_lite import cli
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -47,6 +49,23 @@ def test_every_output_fence_belongs_to_a_snippet():
         text = page.read_text(encoding="utf-8")
         with_output = [snippet for snippet in snippets["find"](text) if snippet.output is not None]
         assert text.count("```output") == len(with_output), page
+
+
+_SESSION = re.compile(
+    r"^```console\n\$ autograd-lite (?P<arguments>[^\n]*)\n(?P<output>.*?)^```", re.MULTILINE | re.DOTALL
+)
+SESSIONS = [
+    pytest.param(match["arguments"], match["output"], id=f"{page.name}-{i}")
+    for page in PAGES
+    for i, match in enumerate(_SESSION.finditer(page.read_text(encoding="utf-8")))
+]
+
+
+@pytest.mark.parametrize(("arguments", "output"), SESSIONS)
+def test_the_command_line_prints_what_a_page_says(arguments, output, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(shlex.split(arguments)) == 0
+    assert not output or capsys.readouterr().out == output
 
 
 # --- the reference ----------------------------------------------------------------------------------------------------

@@ -50,6 +50,16 @@ def test_names_come_from_labels_then_variables():
     assert x.label == ""
 
 
+def test_names_that_are_no_names_are_left_out():
+    x = Value(2.0)
+    assert Graph(x, names={1: x, None: x, "x": x}).name(x) == "x"
+
+
+def test_names_must_be_a_mapping():
+    with pytest.raises(TypeError, match=r"globals\(\), got list"):
+        Graph(Value(2.0), names=["x"])
+
+
 def test_only_a_value_has_a_graph():
     with pytest.raises(TypeError, match="got int"):
         Graph(3)

@@ -67,7 +67,7 @@ def test_the_range_of_a_slider_holds_its_start():
     assert [(s.min, s.value, s.max) for s in sliders.values()] == [(-1, 0, 1), (-100, 25, 100), (0, 1, 4)]
 
 
-@pytest.mark.parametrize("spec", [(5.0, 0.0, 1.0), (0.0, 0.0, 0.0), float("inf"), float("nan")])
+@pytest.mark.parametrize("spec", [(5.0, 0.0, 1.0), (0.0, 0.0, 0.0), (1.0, 2.0), float("inf"), float("nan")])
 def test_a_slider_without_room_is_an_error(spec):
     with pytest.raises(ValueError, match="slider of w"):
         play(lambda w: w, w=spec)

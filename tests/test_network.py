@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_lite import Graph, Value, dot, draw, log, maximum, mean, nn, relu, softmax, tanh, total
-from autograd_lite.drawing import palette
+from autograd_lite.drawing import network, palette
 from autograd_lite.drawing.network import fold
 from autograd_lite.drawing.scalar import View, scalar_scene
 
@@ -71,7 +71,7 @@ def batch_loss(samples=100, *sizes):
 
 
 def folded(root, detail, **options):
-    scene = fold(View(Graph(root), **options), detail)
+    scene = fold(View(Graph(root), **options), detail, 500)
     assert scene is not None
     return scene
 
@@ -157,12 +157,12 @@ def test_one_input_beyond_the_few_shown_is_no_group():
 
 def test_errors_dotted_with_themselves_are_no_neuron():
     errors = [Value(1.0, "x").tanh(), Value(2.0, "y").tanh()]
-    assert fold(View(Graph(dot(errors, errors))), "neuron") is None
+    assert fold(View(Graph(dot(errors, errors))), "neuron", 500) is None
 
 
 def test_sum_of_squared_weights_is_no_neuron():
     weights = [Value(1.0, "w1"), Value(2.0, "w2")]
-    assert fold(View(Graph(total([w * w for w in weights]))), "neuron") is None
+    assert fold(View(Graph(total([w * w for w in weights]))), "neuron", 500) is None
 
 
 def test_group_of_more_than_sixteen_equals_shows_a_few_and_the_count():
@@ -317,6 +317,15 @@ def test_folded_boxes_count_against_max_nodes():
         draw(loss, detail="layer", max_nodes=5)
 
 
+def test_a_chain_of_neurons_is_refused_before_its_boxes_are_made(monkeypatch):
+    y = Value(0.5, "x")
+    for _ in range(200):
+        y = (y * Value(0.1, "w") + 0.1).tanh()
+    monkeypatch.setattr(network, "_Folding", None)
+    with pytest.raises(ValueError, match=r"200 boxes or more, more than max_nodes=100: draw a part"):
+        draw(y, detail="layer", max_nodes=100)
+
+
 # --- unfolding ------------------------------------------------------------------------------------------------------
 
 
@@ -437,7 +446,7 @@ def test_any_graph_folds_to_whole_boxes_and_wires(seed, detail):
     for _ in range(numbers.randint(1, 25)):
         pool.append(numbers.choice(STEPS)(numbers.choice, pool))
     graph = Graph(pool[-1])
-    scene = fold(View(graph), detail)
+    scene = fold(View(graph), detail, 500)
     if scene is not None:
         ids = [box.id for box in scene.boxes]
         assert len(set(ids)) == len(ids)

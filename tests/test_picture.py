@@ -1,4 +1,4 @@
-"""The picture of a graph: what it shows, with either renderer, and how it is saved."""
+"""The picture of a graph: what it shows, with each renderer and without one, and how it is saved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_lite import Graph, Value, dot, draw, maximum, tanh, total
+from autograd_lite import Graph, Value, define_op, dot, draw, maximum, tanh, total
 from autograd_lite.drawing import palette, render
 from autograd_lite.drawing.scalar import View
 from autograd_lite.drawing.text import number, operation
@@ -20,17 +20,26 @@ from autograd_lite.drawing.text import number, operation
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture(params=["dot", "embedded"])
+@pytest.fixture(params=["dot", "embedded", "none"])
 def renderer(request, monkeypatch):
     if request.param == "embedded":
+        request.getfixturevalue("embedded")
+    elif request.param == "none":
         monkeypatch.setenv("PATH", "")
+        monkeypatch.setattr(render, "_embedded_renderer", lambda: None)
     elif shutil.which("dot") is None:
         pytest.skip("the system has no Graphviz: there is no `dot` on the PATH")
+
+
+# For what only a program can do: draw pixels.
+with_a_program = pytest.mark.parametrize("renderer", ["dot", "embedded"], indirect=True)
 
 
 @pytest.fixture
 def embedded(monkeypatch):
     monkeypatch.setenv("PATH", "")
+    if render._embedded_renderer() is None:
+        pytest.skip("graphviz-pure is not installed")
 
 
 def lecture():
@@ -316,7 +325,7 @@ def test_heat_shows_magnitude_and_zero():
 
 NASTY = [
     '<script>alert("1")</script>', "a<b>&amp;|{}[]\\N\\G\\n\\", "\"]}'", "two\nlines\ttab", "中文 权重", "😀👩‍👩‍👧",
-    "\x00\x07\x1b[31m", "\ud800", "\ufffe", "--> <!--", "]]>", "%s {0}", "   ", "x" * 500, "&#45;", "</title></svg>",
+    "\x00\x07\x1b[31m", "\ud800", "\ufffe", "--> <!--", "]]>", "]", "%s {0}", "   ", "x" * 500, "&#45;", "</title></svg>",
 ]  # fmt: skip
 
 
@@ -326,6 +335,15 @@ def test_any_label_is_text_and_nothing_else(label, renderer):
     y = w * 3.0
     y.label = label
     picture = draw(y, names={label: w})
+    elements = {element.tag.removeprefix(SVG) for element in parse(picture).iter()}
+    assert elements == {"svg", "style", "g", "polygon", "path", "text", "title"}
+    assert len(groups(picture, "node")) == 2
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_any_name_of_an_operation_is_text_and_nothing_else(name, renderer):
+    double = define_op("double", lambda x: 2 * x, lambda x, y: 2.0, symbol=name)
+    picture = draw(double(Value(1.0, "x")))
     elements = {element.tag.removeprefix(SVG) for element in parse(picture).iter()}
     assert elements == {"svg", "style", "g", "polygon", "path", "text", "title"}
     assert len(groups(picture, "node")) == 2
@@ -355,6 +373,7 @@ def test_picture_shows_itself_inline_and_scales():
     assert bundle["image/svg+xml"] == bundle["text/html"]
 
 
+@with_a_program
 def test_png_has_two_pixels_to_a_point(renderer):
     picture = draw(lecture())
     width = int.from_bytes(picture.png()[16:20])
@@ -368,6 +387,7 @@ def test_svg_refers_to_nothing_outside_itself(renderer):
     assert "<script" not in svg
 
 
+@with_a_program
 @pytest.mark.parametrize(
     ("ending", "start"), [("svg", b"<svg "), ("png", b"\x89PNG"), ("dot", b"digraph"), ("SVG", b"<svg ")]
 )
@@ -416,11 +436,21 @@ def test_failed_write_leaves_the_old_file_alone(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["graph.dot"]
 
 
-def test_no_renderer_at_all_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda _: None)
+def test_pixels_without_a_renderer_say_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(render, "_embedded_renderer", lambda: None)
-    with pytest.raises(RuntimeError, match="pip install graphviz-pure"):
-        draw(lecture()).svg()
+    with pytest.raises(RuntimeError, match=r"a PNG needs a renderer.*save as \.svg"):
+        draw(lecture()).save(tmp_path / "graph.png")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_changed_digraph_without_a_renderer_is_not_drawn_as_if_unchanged(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(render, "_embedded_renderer", lambda: None)
+    picture = draw(lecture())
+    picture.digraph.node("mine", label="my own box")
+    with pytest.raises(RuntimeError, match="a changed digraph cannot be drawn"):
+        picture.svg()
 
 
 def test_broken_dot_falls_back_to_the_embedded_renderer(tmp_path, monkeypatch):
@@ -487,7 +517,15 @@ def test_only_a_value_can_be_drawn(root):
 
 
 @pytest.mark.parametrize(
-    "option", [{"direction": "up"}, {"show": "data"}, {"show": ["value"]}, {"detail": "fine"}, {"color_by": "size"}]
+    "option",
+    [
+        {"direction": "up"},
+        {"show": "data"},
+        {"show": ["value"]},
+        {"show": None},
+        {"detail": "fine"},
+        {"color_by": "size"},
+    ],
 )
 def test_unknown_option_names_itself(option):
     with pytest.raises(ValueError, match=next(iter(option))):
@@ -510,6 +548,14 @@ def test_max_nodes_is_the_largest_that_is_drawn():
     assert draw(y, max_nodes=3).source
     with pytest.raises(ValueError, match="max_nodes=2"):
         draw(y, max_nodes=2)
+
+
+def test_the_embedded_renderer_says_which_glyphs_it_lacks(embedded):
+    x = Value(2.0, "重み")
+    with pytest.warns(UserWarning, match="no glyphs for '重み'.*save as .svg"):
+        draw(x * 2.0).png()
+    assert "重み" in draw(x * 2.0).svg()
+    draw(Value(2.0, "λ ∂ש é →") * 2.0).png()
 
 
 def test_lone_leaf_is_a_picture_too(renderer):

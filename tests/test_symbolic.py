@@ -88,3 +88,19 @@ def test_an_expression_that_would_explode_is_refused():
         Graph(y).to_sympy()
     with pytest.raises(ValueError, match="more than 3 terms"):
         Graph(x * x + x).to_sympy(max_terms=3)
+
+
+def test_a_deep_net_of_hyperbolic_functions_is_written_at_once():
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(20):  # SymPy would simplify for years
+        y = y.tanh().sinh()
+    assert float(Graph(y).to_sympy().subs("x", 0.5).evalf()) == pytest.approx(y.data)
+
+
+def test_a_graph_too_deep_for_sympy_is_refused():
+    y = Value(0.5, "x")
+    for _ in range(1000):
+        y = y.sin()
+    with pytest.raises(ValueError, match="1001 nodes is nested more deeply"):
+        Graph(y).to_sympy()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import graphviz
 
 _SWATCH: Final = 17  # points
-_COMPACT: Final = 134  # points: the width of a compact box, so that they stand in line
+COMPACT: Final = 134  # points: the width of a compact box, so that they stand in line
 _LARGE: Final = 100  # boxes
 _LAYOUTS: Final = {
     "graph": "ranksep=0.42 nodesep=0.16",
@@ -23,7 +23,7 @@ _LAYOUTS: Final = {
     "dense net": "ranksep=1.7 nodesep=0.07 splines=line",
 }
 _PORTS: Final = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}  # where wires leave and enter
-_ROW_COLOURS: Final = {"data": palette.DATA, "grad": palette.GRAD}
+ROW_COLOURS: Final = {"data": palette.DATA, "grad": palette.GRAD}
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ def _box(box: Box, heat: str | None) -> str:
         else ""
     )
     top = f"{heading}  {name}" if heading and name else heading or name
-    rows = [f'<TD ALIGN="LEFT" WIDTH="{_COMPACT}">{top}</TD>' if box.compact else _cell(top, box.heading + box.name)]
+    rows = [f'<TD ALIGN="LEFT" WIDTH="{COMPACT}">{top}</TD>' if box.compact else _cell(top, box.heading + box.name)]
     numbers = [
         (caption, _span(text, 11 if box.compact else 12, _row_colour(caption, heat), mono=True))
         for caption, text in box.rows
@@ -143,79 +143,108 @@ def _box(box: Box, heat: str | None) -> str:
     elif not box.compact:
         caption_colour = palette.INK if heat else palette.MUTED
         rows += [_cell(f"{_span(caption, 10, caption_colour)} {text}") for caption, text in numbers]
-    fill, styles = role.fill, ["rounded", "filled"] if role.rounded else ["filled"]
-    if heat and box.heat is not None:
-        fill = palette.HEATS[heat].fill(box.heat)
-        if box.heat == 0.0:
-            styles.append("dashed")
-    elif heat:
-        fill = palette.PAPER
+    fill, dashed = box_fill(box, heat)
+    styles = [*(["rounded"] if role.rounded else []), "filled", *(["dashed"] if dashed else [])]
     return (
         f'\t{box.id} [id={box.id} class={box.role} style="{",".join(styles)}" fillcolor="{fill.light}"'
         f' color="{role.line.light}" penwidth={role.width} label=<{_table(rows)}>]\n'
     )
 
 
+def box_fill(box: Box, heat: str | None) -> tuple[Colour, bool]:
+    """What a box is filled with, and whether its outline is dashed."""
+    if heat is None:
+        return palette.ROLES[box.role].fill, False
+    return (palette.PAPER, False) if box.heat is None else (palette.HEATS[heat].fill(box.heat), box.heat == 0.0)
+
+
 def _row_colour(caption: str, heat: str | None) -> Colour:
     # On a strong fill only ink is readable.
-    return palette.INK if heat else _ROW_COLOURS.get(caption, palette.INK)
+    return palette.INK if heat else ROW_COLOURS.get(caption, palette.INK)
+
+
+class Line(NamedTuple):
+    """How a wire looks."""
+
+    colour: Colour = palette.WIRE
+    width: float = 1.1
+    dashes: str = ""  # as SVG writes them
+    arrow: bool = True
+    label: Colour = palette.GRAD
+
+
+_DASHED: Final = "5,2"
+_DOTTED: Final = "1,5"
+
+
+def wire_line(wire: Wire, shown: str) -> Line:
+    """How a wire looks: by the number that it shows, if it shows one."""
+    if wire.weight is None:
+        return Line()
+    heat = palette.HEATS[shown]
+    width = 0.5 + 2.5 * heat.strength(wire.weight) ** 2
+    dashes = _DASHED if wire.weight < 0.0 else _DOTTED if wire.weight == 0.0 else ""
+    colour = heat.wire(wire.weight)
+    if wire.label:
+        return Line(colour, max(width, 1.0), dashes, label=ROW_COLOURS[shown])
+    return Line(colour, width, dashes, arrow=False)  # there are many
 
 
 def _wire(wire: Wire, shown: str) -> str:
-    colour, thickness, style, font = palette.WIRE, 1.1, "", ""
-    if wire.weight is not None:
-        heat = palette.HEATS[shown]
-        colour, thickness = heat.wire(wire.weight), 0.5 + 2.5 * heat.strength(wire.weight) ** 2
-        style = " style=dashed" if wire.weight < 0.0 else " style=dotted" if wire.weight == 0.0 else ""
-        if wire.label:
-            font = f' fontcolor="{_ROW_COLOURS[shown].light}"'
-            thickness = max(thickness, 1.0)
-        else:  # there are many
-            style += " arrowhead=none"
+    line = wire_line(wire, shown)
+    style = {_DASHED: " style=dashed", _DOTTED: " style=dotted"}.get(line.dashes, "")
+    style += "" if line.arrow else " arrowhead=none"
+    font = "" if line.label == palette.GRAD else f' fontcolor="{line.label.light}"'
     label = f' label="{wire.label}"{font}' if wire.label else ""
-    return (
-        f'\t{wire.tail} -> {wire.head} [id={wire.id} color="{colour.light}" penwidth={thickness:.2g}{style}{label}]\n'
-    )
+    return f'\t{wire.tail} -> {wire.head} [id={wire.id} color="{line.colour.light}" penwidth={line.width:.2g}{style}{label}]\n'
 
 
 # --- the header: a title and a legend ---------------------------------------------------------------------------------
 
 
 def _header(scene: Scene) -> str:
-    roles = [name for name in palette.ROLES if any(box.role == name for box in scene.boxes)]
     rows = [
         _cell(_span(scene.title, 13, mono=True, bold=True), scene.title),
-        _cell(_legend([part for name in roles for part in (_role_swatch(name, scene.heat), f" {name}    ")])),
-        *([_cell(_legend(_heat_legend(scene.heat)))] if scene.heat else []),
+        *(_cell(_legend(parts)) for parts in legend(scene)),
         *(_cell(_span(note, 10, palette.MUTED), note) for note in scene.notes),
         '<TD HEIGHT="5"></TD>',
     ]
     return _table(rows)
 
 
-def _role_swatch(name: str, heat: str | None) -> _Swatch:
+def legend(scene: Scene) -> list[list[Swatch | str]]:
+    """What the fills mean: lines of swatches and texts."""
+    roles = [name for name in palette.ROLES if any(box.role == name for box in scene.boxes)]
+    rows = [[part for name in roles for part in (_role_swatch(name, scene.heat), f" {name}    ")]]
+    return [*rows, _heat_legend(scene.heat)] if scene.heat else rows
+
+
+def _role_swatch(name: str, heat: str | None) -> Swatch:
     role = palette.ROLES[name]
-    return _Swatch(palette.PAPER if heat else role.fill, role.line, round(role.width), role.rounded)
+    return Swatch(palette.PAPER if heat else role.fill, role.line, round(role.width), role.rounded)
 
 
-def _heat_legend(shown: str) -> list[_Swatch | str]:
+def _heat_legend(shown: str) -> list[Swatch | str]:
     heat = palette.HEATS[shown]
-    scale = [_Swatch(heat.fill(x)) for x in heat.steps()]
+    scale = [Swatch(heat.fill(x)) for x in heat.steps()]
     low, high = number(10.0**heat.lowest), number(10.0**heat.highest)
     return [
-        f"|{shown}|  {low} ", *scale, f" {high}    ", _Swatch(palette.ZERO), " 0    ",
-        _Swatch(palette.NOT_FINITE), " inf, nan",
+        f"|{shown}|  {low} ", *scale, f" {high}    ", Swatch(palette.ZERO), " 0    ",
+        Swatch(palette.NOT_FINITE), " inf, nan",
     ]  # fmt: skip
 
 
-class _Swatch(NamedTuple):
+class Swatch(NamedTuple):
+    """A small piece of a fill and its outline."""
+
     fill: Colour
     line: Colour = palette.WIRE
     border: int = 1
     rounded: bool = False
+    width: float = _SWATCH
 
 
-def _legend(parts: Sequence[_Swatch | str]) -> str:
+def _legend(parts: Sequence[Swatch | str]) -> str:
     """A line of swatches and texts."""
     cells, wide = "", 0.0
     for part in parts:
@@ -228,6 +257,6 @@ def _legend(parts: Sequence[_Swatch | str]) -> str:
                 f'<TD BORDER="{part.border}" COLOR="{part.line.light}" BGCOLOR="{part.fill.light}"{rounded}'
                 f' WIDTH="{_SWATCH}" HEIGHT="12" FIXEDSIZE="TRUE"></TD>'
             )
-            wide += _SWATCH
+            wide += part.width
     # Of a fixed size, lest it stretches to the width of the title.
     return _table([cells], f' ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{wide:.0f}" HEIGHT="18"')

@@ -96,7 +96,7 @@ def play(f: Callable[..., Value], **leaves: float | tuple[float, float, float]) 
     TypeError
         If `f` does not return a Value.
     ValueError
-        If a leaf does not start between its lowest and its highest number.
+        If a leaf does not start between its lowest and its highest number, or has only one of the two.
 
     Examples
     --------
@@ -144,7 +144,9 @@ def play(f: Callable[..., Value], **leaves: float | tuple[float, float, float]) 
 
 
 def _range(name: str, spec: float | tuple[float, float, float]) -> tuple[float, float, float]:
-    if isinstance(spec, tuple):
+    if isinstance(spec, (tuple, list)):
+        if len(spec) != 3:
+            raise ValueError(f"the slider of {name} takes a start, or (start, lowest, highest), got {spec!r}")
         start, low, high = map(float, spec)
     else:
         start = float(spec)

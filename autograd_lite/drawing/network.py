@@ -26,16 +26,26 @@ _MOST_TALL: Final = 8  # neurons of a layer that have room for captions
 Place = tuple[Any, ...]  # the key of a box
 
 
-def fold(view: View, detail: str) -> Scene | None:
-    """The scene of a folded graph; None where "auto" means the scalar level, or where there is nothing to fold."""
-    if detail == "auto" and sum(node.op is not None for node in view.graph.nodes) <= _MOST_OPERATIONS:
+def fold(view: View, detail: str, max_nodes: int) -> Scene | None:
+    """The scene of a folded graph; None where "auto" means the scalar level, or where there is nothing to fold.
+
+    Raises
+    ------
+    ValueError
+        If it would have more than `max_nodes` boxes.
+    """
+    operations = sum(node.op is not None for node in view.graph.nodes)
+    if detail == "auto" and operations <= _MOST_OPERATIONS:
         return None
     neurons = find_neurons(view)
     if not neurons:
         return None
     if detail == "auto":
         detail = "neuron" if len(neurons) <= _MOST_NEURONS else "layer"
-    return _Folding(view, neurons, detail).scene()
+    layers = find_layers(view, neurons)
+    boxes = sum(1 if detail == "layer" else _slot(len(layer) - 1, len(layer)) + 1 for layer in layers)
+    view.check_size(boxes, max_nodes, is_folded=True, is_exact=False)  # before the work
+    return _Folding(view, neurons, layers, detail).scene()
 
 
 # --- the scene --------------------------------------------------------------------------------------------------------
@@ -53,11 +63,11 @@ class _Group:
 class _Folding:
     """The steps from neurons to a scene: a place for each node, a box for each place, wires between the places."""
 
-    def __init__(self, view: View, neurons: list[Neuron], detail: str) -> None:
+    def __init__(self, view: View, neurons: list[Neuron], layers: list[list[Neuron]], detail: str) -> None:
         self.view = view
         self.detail = detail
         self.neurons = neurons
-        self.layers = find_layers(view, neurons)
+        self.layers = layers
         self.most_uses = max(len(neuron.uses) for neuron in neurons)  # samples, or steps of a recurrent net
         self.compact = detail == "neuron" and max(len(layer) for layer in self.layers) > _MOST_TALL
         self.place: dict[Value, Place] = {}

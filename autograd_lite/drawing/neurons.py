@@ -57,6 +57,8 @@ class Neuron:
 
 def find_neurons(view: View) -> list[Neuron]:
     """The neurons of a graph, in topological order."""
+    if not any(node.op is ops.DOT or (node.op is ops.MUL and _has_leaf(node)) for node in view.graph.nodes):
+        return []  # quickly, for a graph that is far too large to draw
     uses_of: Counter[Value] = Counter()
     user: dict[Value, Value] = {}
     for node in view.graph.nodes:
@@ -139,6 +141,10 @@ def _sum_use(view: View, node: Value) -> Use:
         elif isinstance(term, Value) or term != 0.0:
             use.bias = term
     return use
+
+
+def _has_leaf(product: Value) -> bool:
+    return any(map(_is_leaf, product.parents))
 
 
 def _sides_of_product(view: View, product: Value) -> tuple[list[Value], list[Operand]] | None:

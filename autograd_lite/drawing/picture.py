@@ -6,10 +6,11 @@ import os
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from autograd_lite.drawing.boxes import to_digraph
+from autograd_lite.drawing.boxes import Scene, to_digraph
 from autograd_lite.drawing.network import fold
-from autograd_lite.drawing.render import finish_svg, render
+from autograd_lite.drawing.render import NoRendererError, finish_svg, render
 from autograd_lite.drawing.scalar import View, scalar_scene
+from autograd_lite.drawing.sketch import sketch
 from autograd_lite.files import target_of, write_atomically
 from autograd_lite.graph import Graph
 from autograd_lite.value import Value
@@ -44,10 +45,12 @@ class Picture:
     (2, True)
     """
 
-    def __init__(self, digraph: graphviz.Digraph, title: str, tooltips: Mapping[str, str]) -> None:
-        self.digraph = digraph
-        self.title = title
-        self._tooltips = dict(tooltips)
+    def __init__(self, scene: Scene, direction: str) -> None:
+        self.digraph: graphviz.Digraph = to_digraph(scene, direction)
+        self.title = scene.title
+        self._scene = scene
+        self._direction = direction
+        self._drawn = self.source
         self._rendered = ("", "")  # a source and its SVG
 
     def __repr__(self) -> str:
@@ -62,11 +65,21 @@ class Picture:
         """The picture as one `<svg>` element: for a file, or to put into a page.
 
         The box of a node has the id `n` and the edge the id `e` with its place in `Graph.nodes` and `Graph.edges`; a
-        box also has the class of its role, and its numbers the classes `data` and `grad`.
+        box also has the class of its role, and its numbers the classes `data` and `grad`. Where no Graphviz runs, as in a
+        browser, the layout is a simpler one of our own.
         """
         source = self.source
         if source != self._rendered[0]:  # a layout is computed once, unless `digraph` was changed
-            self._rendered = source, finish_svg(render(source, "svg").decode(), self.title, self._tooltips)
+            try:
+                svg = render(source, "svg").decode()
+            except NoRendererError as error:
+                if source != self._drawn:
+                    message = (
+                        "there is neither `dot` nor the embedded renderer, and without them a changed digraph cannot"
+                    )
+                    raise NoRendererError(f"{message} be drawn: undo the change") from error
+                svg = sketch(self._scene, self._direction)
+            self._rendered = source, finish_svg(svg, self.title, self._scene.tooltips())
         return self._rendered[1]
 
     def png(self) -> bytes:
@@ -86,7 +99,7 @@ class Picture:
         FileNotFoundError
             If the directory is not there.
         RuntimeError
-            If a PDF is asked for where the system has no Graphviz.
+            If a PDF is asked for where the system has no Graphviz, or a PNG where nothing can draw one.
         """
         target = target_of(path, _ENDINGS)
         ending = target.suffix.lower()
@@ -168,7 +181,7 @@ def draw(
     """
     if direction not in _DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(_DIRECTIONS)}, got {direction!r}")
-    if isinstance(show, str) or any(part not in _SHOWN for part in show):
+    if isinstance(show, str) or not isinstance(show, Collection) or any(part not in _SHOWN for part in show):
         raise ValueError(f'show must be a collection of "data" and "grad", got {show!r}')
     if detail not in _DETAILS:
         raise ValueError(f"detail must be one of {', '.join(_DETAILS)}, got {detail!r}")
@@ -178,21 +191,12 @@ def draw(
         raise ValueError(f"expand=True unfolds, detail={detail!r} folds: leave out one of them")
     graph = Graph(root, names)
     view = View(graph, tuple(part for part in _SHOWN if part in show), partials, color_by)
-    scene = None if expand or detail == "scalar" else fold(view, detail)
+    foldable = detail != "scalar" and not expand
+    scene = fold(view, detail, max_nodes) if foldable else None
     if scene is None:
-        # Count before the work: such a graph can be far too large to write down.
-        _check_size(len(graph), len(graph), max_nodes, folded=detail != "scalar" and not expand)
+        view.check_size(len(graph), max_nodes, foldable)  # before the work
         scene = scalar_scene(view, expand)
         if detail in ("neuron", "layer"):
             scene.notes.append("no neurons found to fold: neither a dot nor a sum of products with weights")
-    _check_size(len(graph), len(scene.boxes), max_nodes, folded=detail != "scalar" and not expand)
-    return Picture(to_digraph(scene, direction), scene.title, scene.tooltips())
-
-
-def _check_size(nodes: int, boxes: int, max_nodes: int, folded: bool) -> None:
-    if boxes > max_nodes:
-        fold = "" if folded else ', fold it with detail="neuron" or detail="layer"'
-        raise ValueError(
-            f"this graph of {nodes} nodes would be {boxes} boxes, more than max_nodes={max_nodes}: draw a part of it"
-            f" (any inner node can be the root){fold}, or raise max_nodes"
-        )
+    view.check_size(len(scene.boxes), max_nodes, foldable)
+    return Picture(scene, direction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Final
 
 from autograd_lite import ops
@@ -28,10 +29,39 @@ class View:
         self.show = show
         self.partials = partials
         self.color_by = color_by
-        self.number_of = {node: i for i, node in enumerate(graph.nodes)}
-        self.roles = _leaf_roles(graph)
-        self.parameters = {leaf for leaf, role in self.roles.items() if role == "parameter"}
         self.has_gradient = graph.root.grad != 0.0
+
+    # What a graph that is far too large to draw can do without is found at its first use.
+
+    @cached_property
+    def number_of(self) -> dict[Value, int]:
+        """The place of each node in the graph."""
+        return {node: i for i, node in enumerate(self.graph.nodes)}
+
+    @cached_property
+    def roles(self) -> dict[Value, str]:
+        """Which leaves are parameters, by their names, and which are inputs."""
+        return _leaf_roles(self.graph)
+
+    @cached_property
+    def parameters(self) -> set[Value]:
+        """The leaves that are parameters."""
+        return {leaf for leaf, role in self.roles.items() if role == "parameter"}
+
+    def check_size(self, boxes: int, max_nodes: int, is_folded: bool, is_exact: bool = True) -> None:
+        """Refuse to draw more boxes than are wanted.
+
+        Raises
+        ------
+        ValueError
+            If there are more.
+        """
+        if boxes > max_nodes:
+            fold = "" if is_folded else ', fold it with detail="neuron" or detail="layer"'
+            raise ValueError(
+                f"this graph of {len(self.graph)} nodes would be {boxes} boxes{'' if is_exact else ' or more'}, more than"
+                f" max_nodes={max_nodes}: draw a part of it (any inner node can be the root){fold}, or raise max_nodes"
+            )
 
     def title(self) -> str:
         """The formula where it is short, else the name and the size."""
@@ -143,10 +173,10 @@ _BIAS: Final = re.compile(rf"(.*\.)?(?:b|bias|biases){_INDEX}", re.IGNORECASE)
 
 
 def _leaf_roles(graph: Graph) -> dict[Value, str]:
-    """Which leaves are parameters, by their names, and which are inputs."""
-    weights = {leaf: match for leaf in graph.leaves if (match := _WEIGHT.fullmatch(graph.name(leaf)))}
-    biases = {leaf: match for leaf in graph.leaves if (match := _BIAS.fullmatch(graph.name(leaf)))}
+    leaves = graph.leaves
+    weights = {leaf: match for leaf in leaves if (match := _WEIGHT.fullmatch(graph.name(leaf)))}
+    biases = {leaf: match for leaf in leaves if (match := _BIAS.fullmatch(graph.name(leaf)))}
     # A bias is called as the weights beside it are: `b` beside `w`, `layers[0].b` beside `layers[0].w[1]`.
     owners = {match[1] for match in weights.values()}
     parameters = {*weights, *(leaf for leaf, match in biases.items() if match[1] in owners)}
-    return {leaf: "parameter" if leaf in parameters else "input" for leaf in graph.leaves}
+    return {leaf: "parameter" if leaf in parameters else "input" for leaf in leaves}

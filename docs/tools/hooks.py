@@ -74,8 +74,11 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     """Put the pictures in their places, and turn formulas into MathML."""
     for i, picture in enumerate(_made.get(page.file.src_uri, [])):
         content = content.replace(_PLACE.format(i), f'<figure class="made">{picture}</figure>')
+    content = content.replace(
+        "</code> s", "</code>s"
+    )  # the plural of a name in a docstring, as reStructuredText wants it
     if page.file.src_uri.endswith(".ipynb"):
-        return _formulas_of_notebook(content)
+        return _notebook(content)
     content = re.sub(
         r'<span class="arithmatex">\\\((.*?)\\\)</span>', lambda m: _mathml(m[1], "inline"), content, flags=re.DOTALL
     )
@@ -121,12 +124,15 @@ def _mathml(latex: str, display: str) -> str:
     return convert(html.unescape(latex.strip()), display=display)
 
 
-_MARKDOWN_CELL = re.compile(r'(<div class="jp-RenderedHTMLCommon jp-RenderedMarkdown.*?>)(.*?)(</div>)', re.DOTALL)
+# The scripts that nbconvert adds for formulas, widgets and diagrams come from elsewhere, and the pages need none of them.
+_SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
+_FOREIGN = re.compile(r"://|none:|mathjax|vnd\.jupyter\.widget")
+_FORMULAS_STAND_IN = re.compile(r'(<div class="[^"]*jp-Rendered(?:Markdown|Latex)[^>]*>)(.*?)(</div>)', re.DOTALL)
 _CODE = re.compile(r"(<pre.*?</pre>|<code.*?</code>)", re.DOTALL)
 
 
-def _formulas_of_notebook(content: str) -> str:
-    """The formulas in a notebook's Markdown cells, which nbconvert leaves as they are written."""
+def _notebook(content: str) -> str:
+    """A notebook's page: formulas, which nbconvert leaves as they are written; no foreign scripts; the system's theme."""
 
     def cell(match: re.Match[str]) -> str:
         parts = _CODE.split(match[2])
@@ -140,4 +146,6 @@ def _formulas_of_notebook(content: str) -> str:
         ]
         return match[1] + "".join(parts) + match[3]
 
-    return _MARKDOWN_CELL.sub(cell, content)
+    content = _SCRIPT.sub(lambda match: "" if _FOREIGN.search(match[0]) else match[0], content)
+    content = content.replace(' data-jp-theme-light="true"', "")
+    return _FORMULAS_STAND_IN.sub(cell, content)

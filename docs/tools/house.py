@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -17,7 +18,7 @@ PACKAGE = ROOT / "autograd_lite"
 FLOORS: dict[str, tuple[str, str]] = {
     "shell": ("from the shell", "cli expression __main__"),
     "plots": ("see training; scikit-learn", "estimators plots"),
-    "training": ("train a net on data", "training engine prediction"),
+    "training": ("train a net on data", "training history prediction engine parallel shards"),
     "nets": ("what is trained, and how", "nn module losses metrics optim schedules data serialization"),
     "drawing": ("see it: pictures, tables, a player", "drawing"),
     "compiler": ("scalars at matrix speed", "compiler"),
@@ -27,7 +28,7 @@ FLOORS: dict[str, tuple[str, str]] = {
     "anomaly": ("the first nan, and its line", "anomaly"),
     "value": ("one node; forward, backward", "value callers _native"),
     "ops": ("the table of operations", "ops"),
-    "files": ("write a file whole, or not", "files"),
+    "files": ("whole files; text in columns", "files tables"),
 }
 
 
@@ -153,4 +154,5 @@ def _rooms() -> dict[str, str]:
 _ROOM_OF = _rooms()
 
 if __name__ == "__main__":
+    os.environ["PATH"] = ""  # the embedded renderer draws the same on every machine
     (ROOT / "docs" / "house.svg").write_text(picture(), encoding="utf-8")

@@ -1,15 +1,16 @@
 """Data-parallel training: the gradient of each batch in shards, through any `concurrent.futures.Executor`.
 
-One step goes like this. The batch is cut into shards, in a way that depends on its size alone. Each shard is a task of
-its own: the parameters and the shard's rows go out, its mean loss and gradient come back. They are weighted by the rows
+One step goes like this. The batch is cut into shards, in a way that depends on the batch and the net alone. Each is a
+task of its own: the parameters and the shard's rows go out, its mean loss and gradient come back. They are weighted by the rows
 and added in the order of the shards, so that the number of workers, and which of them was quicker, changes no bit of
 the sum. The optimiser steps here; no worker keeps anything of a step, and a task that an executor runs twice, because
 a worker died, fills the same slot with the same numbers.
 
 What a worker keeps is the compiled program. A task names it by a key; a worker that does not have it says so, and the
 task is sent again with the program. That needs nothing of an executor but `submit`, and serves workers that join later
-or start anew. Net, loss and optimiser never leave this process: lambdas in them are no matter. The workers need to
-import autograd_lite and NumPy.
+or start anew. (As nobody can say which worker takes a task, a copy is sent in vain now and then.) Net, loss and
+optimiser never leave this process: lambdas in them are no matter. The workers need to import the same autograd_lite,
+and NumPy.
 
 **Threads of this process.** NumPy computes outside the interpreter's lock, and nothing needs to be copied::
 

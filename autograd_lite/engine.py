@@ -118,7 +118,7 @@ class CompiledEngine:
         bound.backward()
         return float(bound.mean())
 
-    def _cut(self, batch: Any, sizes: list[int]) -> list[tuple[Any, Any]]:
+    def _cut(self, batch: Any, sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
         """The inputs of each shard, and what dropout lets through."""
         kept = self._drawn(len(batch))
         if len(batch) == self._columns.shape[1]:

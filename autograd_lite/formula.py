@@ -91,7 +91,7 @@ def write(op: Op, operands: list[Text], notation: Notation) -> Text:
         return write_sum(operands, notation)
     if notation is Notation.LATEX:
         return _write_latex_function(op, operands)
-    return Text(f"{op.symbol}({', '.join([x.text for x in operands])})")
+    return Text(f"{printable(op.symbol)}({', '.join([x.text for x in operands])})")
 
 
 def _write_infix(op: Op, left: Text, right: Text, notation: Notation) -> Text:
@@ -143,7 +143,7 @@ def _write_python_function(op: Op, operands: list[Text]) -> Text:
     inside = ", ".join(texts)
     if op.arity == 0 and op in (ops.TOTAL, ops.MEAN, ops.LOGSUMEXP):
         inside = f"[{inside}]"
-    return Text(f"{op.symbol}({inside})")
+    return Text(f"{printable(op.symbol)}({inside})")
 
 
 def _write_latex_function(op: Op, operands: list[Text]) -> Text:

@@ -397,6 +397,8 @@ class LayerNorm(Module):
     """
 
     def __init__(self, n_inputs: int, epsilon: float = 1e-5) -> None:
+        if not 0.0 <= epsilon < math.inf:
+            raise ValueError(f"the epsilon of a LayerNorm is finite and not negative, got {epsilon!r}")
         self.gain = [Value(1.0) for _ in range(_size(n_inputs, "n_inputs of a LayerNorm"))]
         self.b = [Value(0.0) for _ in range(n_inputs)]
         self.epsilon = float(epsilon)

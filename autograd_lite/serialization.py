@@ -80,7 +80,7 @@ def load(path: str | os.PathLike[str]) -> Module:
         raise ValueError(f"cannot load {os.fspath(path)!r}: it is no text in UTF-8, at byte {error.start}") from error
     except RecursionError as error:
         raise ValueError(f"cannot load {os.fspath(path)!r}: it is nested too deeply") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from error
 
 
@@ -95,6 +95,7 @@ def _read(file: bytes) -> Module:
         raise ValueError(f"it has format version {version!r}, which is none")
     if version > VERSION:
         raise ValueError(f"it has format version {version}, and this autograd-lite reads up to {VERSION}: upgrade it")
+    _check_names(content, ("format", "version", "structure", "parameters"), "it")
     structure, parameters = content.get("structure"), content.get("parameters")
     if not isinstance(parameters, dict):
         raise ValueError("it has no parameters")
@@ -163,9 +164,24 @@ def _name(activation: Any, where: str) -> str | None:
     )
 
 
+_NEURON: Final = ("activation", "bias", "frozen_bias")
+_FIELDS: Final = {
+    "MLP": ("layers",),
+    "Sequential": ("layers",),
+    "Layer": ("n_inputs", "n_neurons", *_NEURON),
+    "Neuron": ("n_inputs", *_NEURON),
+    "LayerNorm": ("n_inputs", "epsilon"),
+    "Dropout": ("probability",),
+    "Activation": ("activation",),
+}
+
+
 def _size(structure: Any, where: str) -> int:
     """The number of parameters, frozen ones included: a broken file must not make us build something huge."""
     kind = _field(structure, "type", where)
+    if not isinstance(kind, str) or kind not in _FIELDS:
+        raise ValueError(f"{where} is a module {kind!r:.80}, and there is none of that name")
+    _check_names(structure, ("type", *_FIELDS[kind]), where)
     if kind in ("MLP", "Sequential"):
         layers = _field(structure, "layers", where)
         if not isinstance(layers, list):
@@ -173,8 +189,6 @@ def _size(structure: Any, where: str) -> int:
         return sum([_size(layer, f"layers[{i}] of {where}") for i, layer in enumerate(layers)])
     if kind in ("Dropout", "Activation"):
         return 0
-    if kind not in ("LayerNorm", "Neuron", "Layer"):
-        raise ValueError(f"{where} is a module {kind!r:.80}, and there is none of that name")
     n_inputs = _whole(structure, "n_inputs", where)
     if kind == "LayerNorm":
         return 2 * n_inputs
@@ -223,6 +237,12 @@ def _mlp(layers: list[Any], where: str) -> MLP:
     net.layers = layers
     net.name_parameters()
     return net
+
+
+def _check_names(content: dict[str, Any], known: Iterable[str], where: str) -> None:
+    for name in content:
+        if name not in known:
+            raise ValueError(f"{where} has an unknown {name!r:.80}")
 
 
 def _field(structure: Any, name: str, where: str) -> Any:

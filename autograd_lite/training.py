@@ -157,7 +157,7 @@ def fit(
     executor : concurrent.futures.Executor, optional
         Whose workers compute the gradients, on other cores or machines; see the notes. It stays open.
     shards : int, optional
-        Into how many shards to cut each batch, if not as many as the work is worth, 16 at most. More workers than
+        Into how many shards to cut each batch, if not as many as the work is worth, 8 at most. More workers than
         shards do not help.
 
     Returns

@@ -13,6 +13,7 @@ This file is typed Python that mypyc compiles to a native extension; it runs unc
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Complex, Number, Real
@@ -1097,3 +1098,23 @@ def _restore(
         extra.operands = operands
         extra.partials = None if op is DOT else partials
     return node
+
+
+if sys.platform == "emscripten" and sys.version_info >= (3, 14):
+    # To release a chain of objects, CPython asks since 3.14 how much of the stack is left, and in a browser it is wrong:
+    # there JavaScript's stack ends first, and the interpreter with it. So release the parents in a loop.
+    _dying: list[object] = []
+    _releases = False
+
+    def _release(node: Value) -> None:
+        global _releases
+        if node._left is not None or node._right is not None or node._extra is not None:
+            _dying.extend((node._left, node._right, node._extra))
+            node._left = node._right = node._extra = None
+            if not _releases:
+                _releases = True
+                while _dying:
+                    _dying.pop()  # and if that was a Value's last place, it comes here in turn
+                _releases = False
+
+    Value.__del__ = _release

@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/parallel.py [width] [samples] [rounds]
 
 The net is 2-width-width-1 with tanh, the loss binary cross-entropy; a step takes all samples. All take turns in one
-process; the median and the least time are printed, for a machine is seldom quiet. Then the same for other numbers of
-shards, with 2 workers.
+process; the median and the least time are printed. As a machine is seldom quiet, so is the processor time of this
+process and of one worker, from which follows what more workers can bring at best: this process is one, whatever they
+are. Then the same for other numbers of shards, with 2 workers.
 """
 
 import os
@@ -74,6 +75,23 @@ def times(steps, rounds):
     return {name: (statistics.median(values), min(values)) for name, values in taken.items()}, last
 
 
+def processor_times(step, alone, worker, rounds):
+    """Milliseconds a step: all in one process; and this process and the worker, where there is one. The least of some."""
+    best = [float("inf")] * 3
+    for _ in range(rounds):
+        start = time.process_time()
+        for _ in range(5):
+            alone()
+        here = time.process_time()
+        there = worker.submit(time.process_time).result()
+        middle = time.process_time()
+        for _ in range(5):
+            step()
+        taken = here - start, time.process_time() - middle, worker.submit(time.process_time).result() - there
+        best = [min(x, 1e3 * y / 5) for x, y in zip(best, taken)]
+    return best
+
+
 def main(width=64, samples=20_000, rounds=31):
     context = multiprocessing.get_context("spawn")
     counting = Counting()
@@ -104,6 +122,12 @@ def main(width=64, samples=20_000, rounds=31):
             )
         del last["no executor, uncut"]
         print(f"  the losses of all after {rounds + 3} steps are equal to the bit: {len(set(last.values())) == 1}")
+        alone, here, there = processor_times(steps["1 process"], steps["no executor"], one, max(rounds // 5, 1))
+        print(f"  processor time: {alone:.2f} ms alone; with a worker {here:.2f} here and {there:.2f} there")
+        bounds = ", ".join([f"{alone / (here + there / n):.1f} with {n}" for n in (1, 2, 4, 8, 16)])
+        print(
+            f"  so that the speed-up is at most {bounds} workers, or {alone / max(here, there / 16):.1f} if all overlaps"
+        )
         steps = {n: make_step(width, samples, two, n) for n in SHARDS}
         for n, (median, least) in times(steps, rounds)[0].items():
             print(f"  2 processes, {n:3d} shards   median {median:8.2f} ms, least {least:8.2f} ms")

@@ -144,3 +144,15 @@ def test_infinite_constants(bound):
     clip = minimum if bound > 0.0 else maximum
     compiled = assert_same(lambda x: tanh(clip(w * x, bound)), [w], np.array([0.5, -1.0]))
     assert "float('inf')" in compiled.source
+
+
+def test_a_product_beside_a_grid_that_it_does_not_fit():
+    w, v = [Value(0.3), Value(-0.7)], [Value(0.2), Value(0.9)]
+
+    def f(x):
+        y = [tanh(a) for a in x[2:]]
+        sums = [w[i] * x[j] + v[i * j] * y[i ^ j] for i in range(2) for j in range(2)]
+        return total([tanh(z) for z in sums])
+
+    X = np.random.default_rng(0).normal(size=(3, 4))
+    assert_text_computes_the_same(assert_same(f, [*w, *v], X), f, [*w, *v], X)

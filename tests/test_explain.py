@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
-from autograd_lite import Graph, Value, define_op, dot, explain, log, ops, relu, sigmoid, total
+from autograd_lite import Graph, Value, define_op, dot, draw, explain, log, ops, relu, sigmoid, steps, total
 from autograd_lite.drawing.walk import Walk
 
 
@@ -382,3 +382,13 @@ def test_a_graph_too_large_for_a_formula_shows_itself_as_text():
     assert Graph(y)._repr_latex_() is None
     with pytest.raises(ValueError, match="longer than"):
         Graph(y).latex()
+
+
+def test_words_written_from_right_to_left_stay_where_the_formula_has_them():
+    x = Value(2.0, "שלום עולם")
+    y = x * Value(3.0, "مرحبا")
+    text = str(explain(y))
+    assert "∂v1/∂שלום עולם\u200e = ∂v1/∂v1 · ∂v1/∂שלום עולם\u200e = 1 × 3 = 3" in text
+    assert "∂שלום עולם\u200e</td>" in explain(y).html()
+    assert "שלום עולם\u200e * مرحبا\u200e" in draw(y).svg()
+    assert steps(y).html().count("\u200e\u200e") == 0

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import Value, data, define_op, exp, fit, losses, nn, optim, parallel
+from autograd_lite import Value, data, define_op, exp, fit, losses, nn, optim, parallel, shards
 from autograd_lite.history import DivergedError, History, WorkerError
 from autograd_lite.parallel import one_blas_thread, run_shard
 from autograd_lite.shards import shard_sizes
@@ -24,6 +25,10 @@ X, Y = data.moons(60, 0.1, 0)
 
 def make_net():
     return nn.MLP(2, [5, 4, 1], "tanh", seed=1)
+
+
+def with_dropout():
+    return nn.Sequential(nn.Layer(2, 9, "tanh", seed=0), nn.Dropout(0.3, seed=1), nn.Layer(9, 1, None, seed=2))
 
 
 def trained(executor=None, net=None, **options):
@@ -109,6 +114,16 @@ def test_a_large_batch_is_cut_alike_with_and_without_an_executor(context):
         assert run(executor) == run(None)
 
 
+@pytest.mark.parametrize("make", [make_net, with_dropout], ids=["MLP", "dropout"])
+def test_a_large_shard_is_computed_in_parts(monkeypatch, make):
+    whole = trained(None, make(), batch_size=None, shards=1)
+    monkeypatch.setattr(shards, "_PART", 200)
+    weights, history = trained(Inline(), make(), batch_size=None, shards=2)
+    assert (weights, history) == trained(None, make(), batch_size=None, shards=2)
+    np.testing.assert_allclose(weights, whole[0], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(history.loss, whole[1].loss, rtol=1e-12)
+
+
 def test_a_batch_of_one_shard_is_computed_here():
     class Closed(Executor):
         def submit(self, function, /, *arguments):
@@ -123,7 +138,7 @@ def test_shards_are_of_equal_size_and_none_is_empty(samples, rows, shards):
     assert sum(sizes) == samples
     assert max(sizes) - min(sizes) <= 1
     assert min(sizes) >= 1
-    assert len(sizes) == min(samples, shards) if shards else len(sizes) <= 16
+    assert len(sizes) == min(samples, shards) if shards else len(sizes) <= 8
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -141,10 +156,6 @@ def test_processes_give_the_same_bits(count, context):
 def test_spawned_processes_give_the_same_bits():
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         assert trained(executor) == trained(Inline())
-
-
-def with_dropout():
-    return nn.Sequential(nn.Layer(2, 9, "tanh", seed=0), nn.Dropout(0.3, seed=1), nn.Layer(9, 1, None, seed=2))
 
 
 @pytest.mark.parametrize("batch_size", [None, 7, 1])
@@ -353,11 +364,30 @@ def test_arithmetic_that_raises_in_a_worker_is_divergence(pool):
     assert len(caught.value.history) == 3
 
 
-def test_any_other_error_of_the_net_arrives_as_it_was_raised(pool):
-    _, run = climbing(refuses_above_1, pool)
+def test_any_other_error_of_the_net_arrives_as_it_was_raised(monkeypatch):
+    _, run = climbing(refuses_above_1, Workers(monkeypatch, 2))
     with pytest.raises(LookupError, match="above 1") as caught:
         run()
     assert any("refuses_above_1" in note for note in caught.value.__notes__)
+
+
+class OddError(Exception):
+    def __init__(self, what, why):
+        super().__init__(f"{what}: {why}")
+
+
+def is_odd_above_1(x):
+    if x > 1.0:
+        raise OddError("odd", "above 1")
+    return x
+
+
+@pytest.mark.parametrize("kind", ["processes", "pretended workers"])
+def test_an_error_that_cannot_be_pickled_arrives_in_words(monkeypatch, pool, kind):
+    _, run = climbing(is_odd_above_1, pool if kind == "processes" else Workers(monkeypatch, 2))
+    with pytest.raises(RuntimeError, match="OddError: odd: above 1") as caught:
+        run()
+    assert not isinstance(caught.value, WorkerError)
 
 
 def test_divergence_is_told_as_without_an_executor(monkeypatch):
@@ -471,6 +501,31 @@ def test_an_interrupt_cancels_what_has_not_begun_and_leaves_the_best_weights(mon
     trained(Inline(), other, epochs=2)
     assert history.best_epoch == 2
     assert net.state_dict() == other.state_dict()
+
+
+def test_without_threadpoolctl_the_blas_is_left_as_it_is(monkeypatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    monkeypatch.setattr(parallel, "_controller", parallel._controller.__wrapped__)
+    assert trained(Inline()) == trained(None)
+
+
+def test_matrix_products_have_one_thread_for_the_time_of_the_training_only():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def blas_threads():
+        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+    class Looking(Inline):
+        def submit(self, function, /, *arguments):
+            seen.append(blas_threads())
+            return super().submit(function, *arguments)
+
+    seen = []
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        before = blas_threads()
+        trained(Looking(), epochs=1, batch_size=None)
+        assert blas_threads() == before
+    assert seen == [[1] * len(before)] * 4
 
 
 def test_the_executor_stays_open():

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_lite import Graph, Value, dot, draw, maximum, tanh, total
+from autograd_lite import Graph, Value, define_op, dot, draw, maximum, tanh, total
 from autograd_lite.drawing import palette, render
 from autograd_lite.drawing.scalar import View
 from autograd_lite.drawing.text import number, operation
@@ -325,7 +325,7 @@ def test_heat_shows_magnitude_and_zero():
 
 NASTY = [
     '<script>alert("1")</script>', "a<b>&amp;|{}[]\\N\\G\\n\\", "\"]}'", "two\nlines\ttab", "中文 权重", "😀👩‍👩‍👧",
-    "\x00\x07\x1b[31m", "\ud800", "\ufffe", "--> <!--", "]]>", "%s {0}", "   ", "x" * 500, "&#45;", "</title></svg>",
+    "\x00\x07\x1b[31m", "\ud800", "\ufffe", "--> <!--", "]]>", "]", "%s {0}", "   ", "x" * 500, "&#45;", "</title></svg>",
 ]  # fmt: skip
 
 
@@ -335,6 +335,15 @@ def test_any_label_is_text_and_nothing_else(label, renderer):
     y = w * 3.0
     y.label = label
     picture = draw(y, names={label: w})
+    elements = {element.tag.removeprefix(SVG) for element in parse(picture).iter()}
+    assert elements == {"svg", "style", "g", "polygon", "path", "text", "title"}
+    assert len(groups(picture, "node")) == 2
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_any_name_of_an_operation_is_text_and_nothing_else(name, renderer):
+    double = define_op("double", lambda x: 2 * x, lambda x, y: 2.0, symbol=name)
+    picture = draw(double(Value(1.0, "x")))
     elements = {element.tag.removeprefix(SVG) for element in parse(picture).iter()}
     assert elements == {"svg", "style", "g", "polygon", "path", "text", "title"}
     assert len(groups(picture, "node")) == 2
@@ -539,6 +548,14 @@ def test_max_nodes_is_the_largest_that_is_drawn():
     assert draw(y, max_nodes=3).source
     with pytest.raises(ValueError, match="max_nodes=2"):
         draw(y, max_nodes=2)
+
+
+def test_the_embedded_renderer_says_which_glyphs_it_lacks(embedded):
+    x = Value(2.0, "重み")
+    with pytest.warns(UserWarning, match="no glyphs for '重み'.*save as .svg"):
+        draw(x * 2.0).png()
+    assert "重み" in draw(x * 2.0).svg()
+    draw(Value(2.0, "λ ∂ש é →") * 2.0).png()
 
 
 def test_lone_leaf_is_a_picture_too(renderer):

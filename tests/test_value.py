@@ -13,10 +13,11 @@ from helpers import ANY_FLOAT, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import Graph, Value, exp, no_grad, tanh
+from autograd_lite import Graph, Value, define_op, dot, exp, logsumexp, mean, no_grad, ops, tanh, total
 from autograd_lite.value import watch_decisions
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
+ROWS = dict(zip([*OPERATORS, operator.pow], [ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW]))
 COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge]
 
 
@@ -110,7 +111,7 @@ def test_repr_shows_data_grad_and_label():
 def test_it_converts_as_a_float_does():
     v = Value(2.56789)
     assert (float(v), int(v), round(v), round(v, 2), f"{v:.3f}", bool(v)) == (2.56789, 2, 3, 2.57, "2.568", True)
-    assert not Value(0.0)
+    assert [bool(Value(x)) for x in (0.0, -0.0, 5e-324, -3.0, math.nan)] == [False, False, True, True, True]
     assert f"{v}" == str(v) == repr(v)
     assert math.floor(v) == 2
 
@@ -126,6 +127,28 @@ def test_a_constant_is_kept_in_its_node():
     x = Value(3.0)
     assert ((x * 3).parents, (x * 3).operands) == ((x,), (x, 3.0))
     assert ((2 - x).operands, (2 - x).partials) == ((2.0, x), (-1.0,))
+
+
+@pytest.mark.parametrize("number", [2, 2.0, True, np.float64(2), np.int64(2), Fraction(1, 2)], ids=repr)
+@pytest.mark.parametrize("op", [*OPERATORS, operator.pow], ids=lambda op: op.__name__)
+def test_a_constant_of_any_kind_is_kept_as_a_float(op, number):
+    x = Value(3.0)
+    right, left = op(x, number), op(number, x)
+    assert right.operands == (x, float(number))
+    assert left.operands == (float(number), x)
+    assert type(right.operands[1]) is type(left.operands[0]) is float
+    assert type(right.data) is type(left.data) is float
+
+
+@pytest.mark.parametrize("op", ROWS, ids=lambda op: op.__name__)
+@pytest.mark.parametrize("b", [4.0, 4])
+def test_an_operator_is_its_row_of_the_table(op, b):
+    x, y, row = Value(3.0), Value(float(b)), ROWS[op]
+    for node, operands in ((op(x, y), (x, y)), (op(x, b), (x, 4.0)), (op(b, x), (4.0, x))):
+        numbers = [float(operand) for operand in operands]
+        partials = row.partials(*numbers, row.forward(*numbers))
+        assert (node.op, node.operands, node.data) == (row, operands, row.forward(*numbers))
+        assert node.partials == tuple([p for p, operand in zip(partials, operands) if isinstance(operand, Value)])
 
 
 def test_the_same_operand_twice_is_two_parents():
@@ -168,7 +191,13 @@ def test_signs_mirror_floats(a):
 def test_comparisons_mirror_floats(compare, a, b):
     assert compare(Value(a), b) == compare(a, b)
     assert compare(b, Value(a)) == compare(b, a)
-    assert compare(Value(a), Value(float(1))) == compare(a, 1.0)
+
+
+@pytest.mark.parametrize("compare", COMPARISONS, ids=lambda op: op.__name__)
+@pytest.mark.parametrize("a", [-1.0, 0.0, 2.0, math.nan])
+@pytest.mark.parametrize("b", [-1.0, -0.0, 2.0, math.inf])
+def test_two_values_compare_as_their_data(compare, a, b):
+    assert compare(Value(a), Value(b)) is compare(a, b)
 
 
 def test_equality_is_identity_so_that_a_value_can_be_a_key():
@@ -343,6 +372,45 @@ def test_a_cloned_structure_keeps_what_is_shared(clone):
     original[0].data = 1.0
     assert b.forward() == original[2].forward()
     assert original[0].grad == x.grad
+
+
+def product_plus(x, y, z):
+    return x * y + z
+
+
+def partials_of_product_plus(x, y, z, result):
+    return y, x, 1.0
+
+
+ternary = define_op("ternary", product_plus, partials_of_product_plus)
+
+
+@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: -x,
+        lambda x: x * x,
+        lambda x: 3.0 - x,
+        lambda x: x / 3.0,
+        lambda x: dot([x, 2.0], [x, x], x),
+        lambda x: total([x, 1.0, x]),
+        lambda x: mean([x, 1.0, x]),
+        lambda x: logsumexp([x, 1.0]),
+        lambda x: ternary(x, 2.0, x),
+    ],
+)
+def test_a_clone_computes_and_differentiates_as_the_original_does(make, clone):
+    original = make(Value(0.5, "x"))
+    twin = clone(original)
+    assert Graph(twin).to_dict() == Graph(original).to_dict()
+    assert twin.partials == original.partials
+    for y in (twin, original):
+        y.parents[0].data = 2.0
+        y.forward()
+        y.zero_grad()
+        y.backward()
+    assert (twin.data, twin.parents[0].grad) == (original.data, original.parents[0].grad)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

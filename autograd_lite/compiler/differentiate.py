@@ -26,6 +26,11 @@ class Formula:
     root: Value
     leaves: dict[Value, Rows]
 
+    def operands(self) -> dict[Value, Rows]:
+        """The leaves that the expression does depend on."""
+        used = set(self.root.topological_order())
+        return {leaf: rows for leaf, rows in self.leaves.items() if leaf in used}
+
 
 @dataclass
 class Partial:

@@ -105,7 +105,7 @@ class Emitter:
 
     def _formula(self, formula: Formula, target: Rows | None, shape: Shape, lane: bool, buffer: str = "") -> str:
         """Compute an expression into its target or into a buffer; return the name of the result."""
-        names = {leaf: self._operand(rows, lane) for leaf, rows in formula.leaves.items() if _uses(formula.root, leaf)}
+        names = {leaf: self._operand(rows, lane) for leaf, rows in formula.operands().items()}
         calls, result = calls_of(formula.root, names, numpy_name, self._other)
         if isinstance(result, str) and target is None:
             return result
@@ -253,10 +253,6 @@ class Emitter:
             self.operands.lines.append(
                 f"{base}[{self.operands.constant(rows, 'at')}] {sign} matmul({adder}, {value}.reshape{last})"
             )
-
-
-def _uses(root: Value, leaf: Value) -> bool:
-    return any([node is leaf for node in root.topological_order()])
 
 
 def _sums_samples(value: Any) -> bool:

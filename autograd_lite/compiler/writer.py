@@ -67,8 +67,7 @@ class Writer:
         self, formula: Formula, shape: tuple[int, ...], lane: bool, known: dict[Value, str] | None = None
     ) -> str:
         known = known or {}
-        used = set(formula.root.topological_order())
-        names = {v: known.get(v) or self.names.spread(r, shape, lane) for v, r in formula.leaves.items() if v in used}
+        names = {v: known.get(v) or self.names.spread(r, shape, lane) for v, r in formula.operands().items()}
         calls, result = calls_of(formula.root, names, _function_name, self._other)
         if isinstance(result, str):
             return result
@@ -123,21 +122,22 @@ class Writer:
             f"{op.name} is an operation of your own, which no array library knows: its program cannot be exported"
         )
 
-    def _contraction(self, part: Part) -> str:
+    def _contraction(self, part: Part, shape: tuple[int, ...] | None = None) -> str:
+        """A sum of products along axes, in this shape; axes of size 1 are left out."""
         inputs, out = part.spec.split("->")
-        sizes: dict[str, int] = {}
-        texts = []
-        letters = []
-        for axes, rows in zip(inputs.split(","), part.factors, strict=True):
+        letters = inputs.split(",")
+        sizes: dict[str, int] = {"n": 0}
+        for axes, rows in zip(letters, part.factors, strict=True):
             sizes.update(zip(axes, rows.index.shape))
-        for axes, rows in zip(inputs.split(","), part.factors, strict=True):
-            texts.append(self.names.ref(rows, rows.index.reshape([n for n in rows.index.shape if n > 1])))
-            letters.append("".join([x for x in axes if x == "n" or sizes[x] > 1]))
-        spec = ",".join(letters) + "->" + "".join([x for x in out if x == "n" or sizes[x] > 1])
+        texts = [self.names.ref(r, r.index.reshape([n for n in r.index.shape if n > 1])) for r in part.factors]
+        a, b, out = ["".join([x for x in axes if sizes[x] != 1]) for axes in (*letters, out)]
+        spec = f"{a},{b}->{out}"
         pattern = _MATRIX_PRODUCTS.get(spec)
-        if pattern is None and spec.count("r") and not spec.count("l"):
+        if pattern is None and "r" in spec and "l" not in spec:
             pattern = _MATRIX_PRODUCTS.get(spec.replace("r", "l"))
         text = pattern.format(*texts).replace(".T.T", "") if pattern else f'einsum("{spec}", {", ".join(texts)})'
+        if shape is not None and shape != tuple([sizes[x] for x in out if x != "n"]):
+            text = f"({text}).reshape({shape_text(shape, 'n' in out)})"
         return text if part.coefficient == 1.0 else f"{short(part.coefficient)} * ({text})"
 
     # --- instructions -------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class Writer:
             if part.spec == "sum":
                 text = f"{self.names.ref(part.factors[0])}.sum({len(s.shape)})"
             elif part.spec:
-                texts.append(self._contraction(part))
+                texts.append(self._contraction(part, s.shape))
                 continue
             else:
                 text = " * ".join([self.names.spread(f, s.shape, lane) for f in part.factors])
@@ -226,8 +226,7 @@ def _function_name(op: Op) -> str | None:
 
 def _fills(formula: Formula, shape: tuple[int, ...], lane: bool) -> bool:
     """Whether the expression has the whole shape by itself: along each axis, some operand changes."""
-    used = set(formula.root.topological_order())
-    operands = [rows for leaf, rows in formula.leaves.items() if leaf in used]
+    operands = formula.operands().values()
     indices = [rows.index.reshape(shape) for rows in operands]
     changes = [n == 1 or any((i != i.take([0], axis=axis)).any() for i in indices) for axis, n in enumerate(shape)]
     return all(changes) and (not lane or any(rows.lane for rows in operands))

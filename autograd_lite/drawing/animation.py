@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autograd_lite.drawing import palette
 from autograd_lite.drawing.render import render
+from autograd_lite.drawing.text import left_to_right
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -169,16 +170,18 @@ def _with_caption(
     left, right = _MARGIN, width - _MARGIN
     pen.rectangle((left, top, right, top + card), fill=palette.ROLES["operation"].fill.light)
     pen.rectangle((left, top, left + 5, top + card), fill=accent)
-    pen.text((left + 18, top + 10), step["heading"], font=heading_font, fill=palette.MUTED.light)
+    pen.text((left + 18, top + 10), left_to_right(step["heading"]), font=heading_font, fill=palette.MUTED.light)
     y = top + 38.0
     for cells in _fitted(
         [line["cells"] for line in step["lines"]], most, int((right - left - 36) / font.getlength("0"))
     ):
         x = left + 18.0
         *before, result = cells
-        text = " = ".join(before)
+        text = left_to_right(" = ".join(before))
         pen.text((x, y), text, font=font, fill=palette.INK.light)
-        pen.text((x + font.getlength(text), y), f" = {result}" if before else result, font=bold, fill=accent)
+        pen.text(
+            (x + font.getlength(text), y), left_to_right(f" = {result}" if before else result), font=bold, fill=accent
+        )
         y += _LINE
     # Where we are: the forward pass blue, the backward pass orange.
     share = (right - left) / max(1, len(steps) - 1)

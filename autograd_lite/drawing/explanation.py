@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from autograd_lite import formula, ops
+from autograd_lite.drawing.text import left_to_right
 from autograd_lite.drawing.walk import Contribution, Walk
 from autograd_lite.formula import Notation, Text
 from autograd_lite.value import Value
@@ -49,7 +50,7 @@ class Explanation:
             parts.append("\n".join([title, *_aligned([_chained(cells) for cells in rows])]))
         if self.bumps:
             parts.append("\n".join([self._bump_title(), *_aligned(self._bump_rows(_PLAIN))]))
-        return "\n\n".join(parts)
+        return left_to_right("\n\n".join(parts))
 
     __repr__ = __str__
 
@@ -60,7 +61,7 @@ class Explanation:
             parts.append(_html_table(kind, title, [_chained(cells) for cells in rows]))
         if self.bumps:
             parts.append(_html_table("bump", self._bump_title(), self._bump_rows(_PLAIN)))
-        return f'<div class="autograd-explain">{"".join(parts)}</div>'
+        return left_to_right(f'<div class="autograd-explain">{"".join(parts)}</div>')
 
     def _repr_html_(self) -> str:
         return self.html()

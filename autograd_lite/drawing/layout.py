@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-_BETWEEN: Final = 12.0  # points, across
+_BETWEEN: Final = 11.0  # points, across
 _ROUNDS: Final = 25  # an odd number: the last one goes along with the flow
 _MOST_WIRES: Final = 600  # with more of them the order stays as it was found
 
@@ -46,9 +46,9 @@ def lay_out(
     >>> size = Place(40.0, 18.0)
     >>> centres, routes = lay_out({"x": size, "y": size, "sum": size}, [("x", "sum"), ("y", "sum")], gap=10.0)
     >>> centres["sum"]
-    Place(along=70.0, across=24.0)
+    Place(along=70.0, across=23.5)
     >>> routes[0][0], routes[0][-1]
-    (Place(along=40.0, across=9.0), Place(along=50.0, across=21.0))
+    (Place(along=40.0, across=9.0), Place(along=50.0, across=20.5))
     """
     layer_of = _layers(list(sizes), wires)
     chains = [_chain(i, tail, head, layer_of) for i, (tail, head) in enumerate(wires)]

@@ -18,7 +18,7 @@ from autograd_lite.drawing import palette
 from autograd_lite.drawing.animation import gif
 from autograd_lite.drawing.explanation import backward_line, derivative, forward_line, numeric_product, symbolic_product
 from autograd_lite.drawing.picture import MAX_NODES, Picture, draw
-from autograd_lite.drawing.text import number
+from autograd_lite.drawing.text import left_to_right, number
 from autograd_lite.drawing.walk import Contribution, Walk
 from autograd_lite.files import target_of, write_atomically
 from autograd_lite.formula import Notation
@@ -64,7 +64,7 @@ class Player:
             "nodes": [
                 {
                     "name": walk.names[node],
-                    "operation": "leaf" if node.op is None else node.op.name,
+                    "operation": "leaf" if node.op is None else formula.printable(node.op.name),
                     "data": _number(walk.data[node]),
                 }
                 for node in walk.graph.nodes
@@ -82,7 +82,7 @@ class Player:
             "svg": self.picture.svg(),
             "passes": _json_for_script(passes),
         }
-        return re.sub(r"%%(\w+)%%", lambda place: parts[place[1]], template)
+        return left_to_right(re.sub(r"%%(\w+)%%", lambda place: parts[place[1]], template))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page (.html) or an animated picture (.gif) to a file, which appears whole or not at all.

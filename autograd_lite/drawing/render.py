@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping
 from html import escape
 from importlib import metadata
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from autograd_lite.drawing import palette
+from autograd_lite.drawing.text import left_to_right
 
 # Fonts whose metrics every renderer knows; the style sheet of an SVG names others of the same widths.
 TEXT_FONT: Final = "Arial"
@@ -71,9 +73,25 @@ def render(source: str, format: str, resolution: int = 72) -> bytes:
             problem = str(error)
             continue
         if result.returncode == 0 and result.stdout:
+            if format == "png" and program != system:
+                _warn_of_missing_glyphs(source)
             return result.stdout
         problem = result.stderr.decode(errors="replace").strip() or f"exit code {result.returncode}"
     raise RuntimeError(f"{Path(renderers[-1]).name} could not draw this graph: {problem}")
+
+
+def _warn_of_missing_glyphs(source: str) -> None:
+    missing = "".join(dict.fromkeys(_NOT_EMBEDDED.findall(source)))
+    if missing:
+        warnings.warn(
+            f"the embedded renderer has no glyphs for {missing[:20]!r} and draws empty boxes: save as .svg, which any"
+            " browser shows, or install Graphviz",
+            stacklevel=4,
+        )
+
+
+# Beyond the Latin, Greek, Cyrillic and Hebrew scripts, punctuation and signs of mathematics.
+_NOT_EMBEDDED: Final = re.compile("[\u0600-\u1dff\u2e80-\ufffc\U00010000-\U0010ffff]")
 
 
 def _embedded_renderer() -> str | None:
@@ -115,12 +133,13 @@ def finish_svg(svg: str, title: str, tooltips: Mapping[str, str]) -> str:
     )
     svg = svg.replace("\n<g ", f"\n<style>{palette.style_sheet(svg)}</style>\n<g ", 1)
     svg = _TEXT.sub(_with_class, svg)
-    return _TITLE.sub(
+    svg = _TITLE.sub(
         lambda match: (
             f"{match[1]}<title>{escape(tooltips[match[2]], quote=False)}</title>" if match[2] in tooltips else match[1]
         ),
         svg,
     )
+    return left_to_right(svg)
 
 
 def _with_class(match: re.Match[str]) -> str:
@@ -130,6 +149,3 @@ def _with_class(match: re.Match[str]) -> str:
     classes += [name for colour, name in _CLASSES.items() if f'fill="{colour}"' in after]
     attribute = f' class="{" ".join(classes)}"' if classes else ""
     return f'<text{attribute} {before} font-family="{font}"{after}>'
-
-
-# --- files ------------------------------------------------------------------------------------------------------------

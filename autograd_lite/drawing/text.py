@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from typing import Final
 
@@ -47,7 +48,7 @@ def operation(node: Value) -> str:
     """
     op = node.op
     assert op is not None
-    symbol = _SYMBOLS.get(op, op.symbol)
+    symbol = _SYMBOLS.get(op) or clean(op.symbol)
     operands = node.operands
     constants = [x for x in operands if not isinstance(x, Value)]
     if op is ops.DOT and operands[-1] == 0.0:
@@ -90,7 +91,21 @@ def html(text: str) -> str:
         .replace(">", "&gt;")
         .replace('"', "&quot;")
         .replace("\\", "&#92;&#92;")
+        .replace("]", "&#93;")  # by itself it is a syntax error to Graphviz, which waits for a "]]>"
     )
+
+
+def left_to_right(text: str) -> str:
+    """Text in which words of Arabic or Hebrew stand where a formula has them.
+
+    Unmarked, ∂y/∂שלום is shown as a derivative of שלום, for signs between two such words run as the words do. A mark
+    after each, without width, ends that.
+    """
+    return text if text.isascii() else _WORDS.sub("\\g<0>\u200e", text)
+
+
+_RTL: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_WORDS: Final = re.compile(f"[{_RTL}]+(?: +[{_RTL}]+)*(?![{_RTL}\u200e])")
 
 
 def width(text: str, size: float) -> float:

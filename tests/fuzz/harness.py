@@ -4,7 +4,8 @@
 
 starts from the seeds, and from the inputs in the folder, where it also puts those that reach something new. Options are
 libFuzzer's: pip install "autograd-lite[fuzz]" (atheris has wheels for CPython on Linux). An input that breaks a promise is
-written to a file `crash-…`, which the same script, given its name, runs again.
+written to a file `crash-…`, which the same script, given its name, runs again. `--seeds` runs the seeds alone, without
+atheris.
 """
 
 import os
@@ -36,13 +37,18 @@ class Guard:
 
 def main(one_input, dictionary=()):
     """Fuzz a function of bytes, as the command line says."""
+    seeds = sorted((HERE / "seeds" / Path(sys.argv[0]).stem).iterdir())
+    if sys.argv[1:] == ["--seeds"]:
+        for seed in seeds:
+            one_input(seed.read_bytes())
+        print(f"{len(seeds)} seeds")
+        return
     import atheris
 
     arguments = list(sys.argv)
     if dictionary:
         tokens = "".join([f'"{escaped(token)}"\n' for token in dictionary])
         arguments.append(f"-dict={in_memory(tokens.encode())[1]}")
-    seeds = sorted((HERE / "seeds" / Path(sys.argv[0]).stem).iterdir())
     arguments.append("-seed_inputs=" + ",".join(map(str, seeds)))
     atheris.Setup(arguments, one_input)
     atheris.Fuzz()  # does not return, and cleans nothing up

@@ -18,7 +18,7 @@ from test_broken_files import says
 WORDS = (
     "format version structure parameters type layers n_inputs n_neurons activation bias frozen_bias epsilon probability"
 )
-MODULES = "MLP Sequential Layer Neuron Dropout LayerNorm Activation".split()
+MODULES = ["MLP", "Sequential", "Layer", "Neuron", "Dropout", "LayerNorm", "Activation"]
 TOKENS = [f'"{word}": ' for word in WORDS.split()] + [f'"{word}"' for word in [*MODULES, *ACTIVATIONS]]
 TOKENS += [
     '"own"',

@@ -5,6 +5,7 @@ that a second reader finds, who walks Python's own syntax tree with plain floats
 """
 
 import ast
+import math
 import sys
 
 from harness import HERE, Guard, instrumented, main
@@ -81,10 +82,13 @@ ORDER = {"dot": ["a", "b", "bias"], "atan2": ["y", "x"]}
 
 
 def call(name, positional, keywords):
-    if name in ("total", "mean", "logsumexp"):
+    if name in ("total", "mean", "logsumexp", "softmax"):
         (xs,) = positional or keywords.values()
         if name != "total" and not xs:
             raise ValueError
+        if name == "softmax":
+            whole = reference.log_of_sum(*xs)
+            return [math.exp(x - whole) for x in xs]
         return reference.FORWARD[name](*xs)
     arguments = dict(zip(ORDER.get(name, ["x", "y"]), positional), **keywords)
     ordered = [arguments[key] for key in ORDER.get(name, ["x", "y"]) if key in arguments]

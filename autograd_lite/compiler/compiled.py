@@ -15,6 +15,7 @@ from autograd_lite.compiler.libraries import RESERVED
 from autograd_lite.compiler.plan import Plan
 from autograd_lite.compiler.source import write_source
 from autograd_lite.compiler.trace import compiling
+from autograd_lite.value import add_gradients
 
 
 def compile(function: Callable[..., Any]) -> CompiledFunction:
@@ -88,13 +89,7 @@ class CompiledFunction:
         """
         batch = as_batch(arguments)
         with self._lock:
-            plan = self._plan(batch)
-            bound = plan.bound(batch)
-            plan.load(bound, batch)
-            with np.errstate(all="ignore"):
-                bound.forward()
-            outputs = plan.outputs(bound)
-            plan.check_finite(bound, outputs)
+            _, outputs = self._plan(batch).run(batch)
         return outputs
 
     def backward(self, *arguments: Any) -> float:
@@ -112,17 +107,11 @@ class CompiledFunction:
                 raise TypeError(
                     f"backward() needs a function of one Value, but {self.__name__} returns {plan.trace.shape}"
                 )
-            bound = plan.bound(batch)
-            plan.load(bound, batch)
+            bound, outputs = plan.run(batch)
             with np.errstate(all="ignore"):
-                bound.forward()
-                outputs = plan.outputs(bound)
-                plan.check_finite(bound, outputs)
                 bound.backward()
                 mean = float(outputs.mean())
-            gradient = bound.d_parameters[plan.program.parameters].tolist()
-            for parameter, number in zip(plan.trace.parameters, gradient, strict=True):
-                parameter.grad += number
+            add_gradients(plan.trace.parameters, bound.d_parameters[plan.program.parameters].tolist())
         return mean
 
     def plan(self, *arguments: Any) -> Plan:

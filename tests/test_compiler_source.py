@@ -9,7 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_compiler import assert_same, eager
 
-from autograd_lite import Value, define_op, dot, logsumexp, maximum, mean, minimum, relu, sigmoid, softmax, tanh, total
+from autograd_lite import (
+    Value,
+    define_op,
+    dot,
+    logsumexp,
+    maximum,
+    mean,
+    minimum,
+    relu,
+    sigmoid,
+    sin,
+    softmax,
+    tanh,
+    total,
+)
 from autograd_lite.compiler import compile
 
 
@@ -164,3 +178,14 @@ def test_an_operation_of_ones_own_cannot_be_exported_and_says_so():
     assert compiled([2.0]).tolist() == [16.0]
     with pytest.raises(NotImplementedError, match=r"cube is an operation of your own.*function of Values"):
         compiled.to_source()
+
+
+def test_sums_of_products_whose_lengths_are_exchanged():
+    w = [Value(0.3 * i - 0.5) for i in range(5)]
+
+    def f(x):
+        u, h, g = ([op(a * b) for a, b in zip(w, x, strict=True)] for op in (sin, tanh, sigmoid))
+        return tanh(dot(u, h[:3] + g[3:])) * tanh(dot(u, g[:3] + h[3:]))
+
+    X = np.random.default_rng(0).normal(size=(3, 5))
+    assert_text_computes_the_same(assert_same(f, w, X), f, w, X)

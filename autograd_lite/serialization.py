@@ -113,10 +113,11 @@ def _read(file: bytes) -> Module:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
-        raise ValueError(f"it says {twice!r} twice")
+    content: dict[str, Any] = {}
+    for name, data in pairs:
+        if name in content:
+            raise ValueError(f"it says {name!r:.80} twice")
+        content[name] = data
     return content
 
 

@@ -1,6 +1,7 @@
 """The operations table: every row, in every mode."""
 
 import copy
+import itertools
 import math
 import operator
 import pickle
@@ -229,6 +230,23 @@ def test_large_inputs_are_stable(function, x, expected):
 def test_logsumexp_and_softmax_do_not_overflow():
     assert functions.logsumexp([1000.0, 1000.0]) == 1000.0 + math.log(2.0)
     assert functions.softmax([-1e308, 1e308]) == [0.0, 1.0]
+
+
+SPECIALS = [0.0, 0.5, 1.0, 2.0, 3.0, 1e300, 5e-324, math.inf]
+SPECIALS = [*SPECIALS, *[-x for x in SPECIALS], math.nan]
+
+
+@pytest.mark.parametrize(
+    ("op", "function"),
+    [(ops.IEEE_DIV, np.divide), (ops.IEEE_POW, np.float_power), (ops.IEEE_LOG, np.log), (ops.SIGN, np.sign)],
+)
+def test_the_rows_that_never_raise_go_to_the_limits_that_numpy_goes_to(op, function):
+    for operands in itertools.product(SPECIALS, repeat=op.arity):
+        with np.errstate(all="ignore"):
+            expected = float(function(*operands))
+        result = op(*operands)
+        assert result == pytest.approx(expected, rel=1e-15, nan_ok=True), operands
+        assert op is ops.SIGN or math.isnan(result) or math.copysign(1.0, result) == math.copysign(1.0, expected)
 
 
 @pytest.mark.parametrize("op", ops.TABLE.values(), ids=name_of)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from autograd_lite import ops
+from autograd_lite.arithmetic import Arithmetic
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
@@ -168,7 +169,7 @@ class Writer:
         return [(x, partial) for x, partial in zip(operands, written, strict=True) if isinstance(x, Value)]
 
 
-class _Term:
+class _Term(Arithmetic):
     """A Value as the rules of the table see it: what they do with it goes through the writer."""
 
     __slots__ = ("value", "writer")
@@ -178,30 +179,8 @@ class _Term:
         self.writer: Final = writer
 
     def _record(self, op: Op, operands: tuple[Any, ...]) -> _Term | float:
-        """Apply a row of the table; `Op.__call__` comes here, as it does with a Value."""
         result = self.writer.write(op, *[_number(x) for x in operands])
         return _Term(result, self.writer) if isinstance(result, Value) else result
-
-    def __add__(self, other: Any) -> _Term | float:
-        return self._record(ops.ADD, (self, other))
-
-    def __radd__(self, other: Any) -> _Term | float:
-        return self._record(ops.ADD, (other, self))
-
-    def __sub__(self, other: Any) -> _Term | float:
-        return self._record(ops.SUB, (self, other))
-
-    def __rsub__(self, other: Any) -> _Term | float:
-        return self._record(ops.SUB, (other, self))
-
-    def __mul__(self, other: Any) -> _Term | float:
-        return self._record(ops.MUL, (self, other))
-
-    def __rmul__(self, other: Any) -> _Term | float:
-        return self._record(ops.MUL, (other, self))
-
-    def __neg__(self) -> _Term | float:
-        return self._record(ops.NEG, (self,))
 
 
 def _number(x: Any) -> Number:

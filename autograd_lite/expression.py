@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -87,7 +88,7 @@ def evaluate(text: str, values: Mapping[str, Value]) -> Value | float:
         raise
     if isinstance(result, list):
         raise ExpressionError("the expression is a sequence; ask for one number, for instance total(…) of it")
-    unused = [name for name in values if name not in reader.used]
+    unused = [name for name in values if _as_python_reads(name) not in reader.used]
     if unused:
         raise ExpressionError(f"the expression has no {', '.join(unused)}")
     return result if isinstance(result, Value) else float(result)
@@ -98,12 +99,17 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+", text)
 
 
+def _as_python_reads(name: str) -> str:
+    """A name as the parser gives it: the µ of a keyboard and the Greek μ are one."""
+    return unicodedata.normalize("NFKC", name)
+
+
 class _Reader:
     def __init__(self, text: str, indent: int, values: Mapping[str, Value]) -> None:
         self.text = text
         self.lines = _lines(text)
         self.indent = indent
-        self.values = values
+        self.values = {_as_python_reads(name): value for name, value in values.items()}
         self.used: set[str] = set()
 
     def read(self, node: ast.AST) -> Any:

@@ -32,7 +32,7 @@ class Text(NamedTuple):
     text: str
     binding: int = _ATOM
 
-    def within(self, binding: int, notation: Notation = Notation.PYTHON) -> str:
+    def within(self, binding: int, notation: Notation) -> str:
         """The piece as an operand of an operator that needs operands to bind as tightly as `binding`."""
         return self.text if self.binding >= binding else _parenthesised(self.text, notation)
 
@@ -105,10 +105,13 @@ def _write_infix(op: Op, left: Text, right: Text, notation: Notation) -> Text:
             return Text(f"{a}^{{{right.text}}}", _POWER)
         if right.text.removeprefix("−").isdecimal():
             return Text(a + right.text.translate(_SUPERSCRIPTS), _POWER)
-    b = right.within(infix.right, notation)
+    return Text(a + sign + _right_operand(op, right, notation), infix.binding)
+
+
+def _right_operand(op: Op, right: Text, notation: Notation) -> str:
     if right.text.startswith(_LOOSE_SIGNS[notation]) and (op is not ops.MUL or notation is Notation.LATEX):
-        b = _parenthesised(right.text, notation)
-    return Text(a + sign + b, infix.binding)
+        return _parenthesised(right.text, notation)
+    return right.within(_INFIX[op].right, notation)
 
 
 # Python reads 4 - -2 and people read 4 − (−2).
@@ -122,10 +125,11 @@ _SUPERSCRIPTS: Final = str.maketrans("−0123456789", "⁻⁰¹²³⁴⁵⁶⁷�
 
 def write_sum(terms: list[Text], notation: Notation) -> Text:
     """The terms with + between them."""
-    result = terms[0]
-    for term in terms[1:]:
-        result = _write_infix(ops.ADD, result, term, notation)
-    return result
+    first, *others = terms
+    if not others:
+        return first
+    texts = [first.within(_SUM, notation), *[_right_operand(ops.ADD, term, notation) for term in others]]
+    return Text(" + ".join(texts), _SUM)
 
 
 def _write_dot(operands: list[Text], notation: Notation) -> Text:

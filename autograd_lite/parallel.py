@@ -1,24 +1,25 @@
 """Data-parallel training: the gradient of each batch in shards, through any `concurrent.futures.Executor`.
 
-One step goes like this. The batch is cut into shards, in a way that depends on its size alone. Each shard is a task of
-its own: the parameters and the shard's rows go out, its mean loss and gradient come back. They are weighted by the rows
-and added in the order of the shards, so that the number of workers, and which of them was quicker, changes no bit of
-the sum. The optimiser steps here; no worker keeps anything of a step, and a task that an executor runs twice, because
-a worker died, fills the same slot with the same numbers.
+One step goes like this. The batch is cut into shards, in a way that depends on the batch and the net alone. Each is a
+task of its own: the parameters and the shard's rows go out, its mean loss and gradient come back. They are weighted by
+the rows and added in the order of the shards, so that the number of workers, and which of them was quicker, changes no
+bit of the sum. The optimiser steps here; no worker keeps anything of a step, and a task that an executor runs twice,
+because a worker died, fills the same slot with the same numbers.
 
 What a worker keeps is the compiled program. A task names it by a key; a worker that does not have it says so, and the
 task is sent again with the program. That needs nothing of an executor but `submit`, and serves workers that join later
-or start anew. Net, loss and optimiser never leave this process: lambdas in them are no matter. The workers need to
-import autograd_lite and NumPy.
+or start anew. (As nobody can say which worker takes a task, a copy is sent in vain now and then.) Net, loss and
+optimiser never leave this process: lambdas in them are no matter. The workers need to import the same autograd_lite,
+and NumPy.
 
-**Threads of this process.** NumPy computes outside the interpreter's lock, and nothing needs to be copied::
+**Threads of this process.** NumPy computes outside the interpreter's lock, and nothing needs to be copied:
 
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as executor:
         fit(net, X, y, loss=loss, optimizer=optimizer, batch_size=None, executor=executor)
 
-**Processes of this machine**, in a script under `if __name__ == "__main__":`, as always with processes::
+**Processes of this machine**, in a script under `if __name__ == "__main__":`, as always with processes:
 
     from concurrent.futures import ProcessPoolExecutor
 
@@ -26,14 +27,14 @@ import autograd_lite and NumPy.
         fit(..., executor=executor)
 
 **Dask.** A worker that dies is replaced, and its shards are computed again. `pure=False` spares the hashing of each
-task::
+task:
 
     from dask.distributed import Client
 
     with Client("tcp://scheduler:8786") as client:  # or Client() for a cluster on this machine
         fit(..., executor=client.get_executor(pure=False))
 
-**MPI**, started by `mpiexec -n 5 python -m mpi4py.futures train.py` for 4 workers::
+**MPI**, started by `mpiexec -n 5 python -m mpi4py.futures train.py` for 4 workers:
 
     from mpi4py.futures import MPIPoolExecutor
 
@@ -41,7 +42,7 @@ task::
         with MPIPoolExecutor() as executor:
             fit(..., executor=executor)
 
-**Ray** has no executor of its own, but its references give futures::
+**Ray** has no executor of its own, but its references give futures:
 
     import ray
 
@@ -60,13 +61,13 @@ Notes
 -----
 How far it scales, for a step of N samples, P parameters and S shards: 8·S·P bytes of parameters and 8·N·(features +
 targets) of samples go out, 8·S·P of gradients come back. With 20 000 samples of a 2-64-64-1 net in 8 shards that is
-0.76 MB out and 0.28 MB back. In processor time such a step takes 25 ms alone, or 28 ms in the workers and 4 ms in this
+0.77 MB out and 0.28 MB back. In processor time such a step takes 25 ms alone, or 28 ms in the workers and 4 ms in this
 process, of which 0.3 are ours and the rest is what `ProcessPoolExecutor` spends on its tasks. By Amdahl's law the
 speed-up with W workers lies between 25 / (4 + 28 / W), if nothing overlaps, and 25 / (28 / W): between 1.4 and 1.8
 with 2 workers, 2.3 and 3.6 with 4. With 100 000 samples a step, 140 ms alone, between 1.8 and 2.0, 3.3 and 3.9. Two
 threads take hardly more processor time than one alone (25 ms, 160 ms), as long as few wait at the interpreter's lock.
-In a network the bytes take their time too, 8 ms of this megabyte at 1 Gbit/s, and each step that of a message and its answer:
-so it takes batches of 100 ms and more there. Small batches of small nets are quickest without an executor.
+In a network the bytes take their time too, 8 ms of this megabyte at 1 Gbit/s, and each step that of a message and its
+answer: so it takes batches of 100 ms and more there. Small batches of small nets are quickest without an executor.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from autograd_lite.adjoints import jvp
 from autograd_lite.data import as_samples, as_targets
 from autograd_lite.files import replacing, target_of
 from autograd_lite.functions import mean
@@ -47,9 +48,11 @@ def loss_curve(history: History | Mapping[str, History], ax: Axes | None = None,
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('epoch', 'loss')
     """
+    several = isinstance(history, Mapping)
+    if not several and not isinstance(history, History):
+        raise TypeError(f"loss_curve takes a History or several by name, got {type(history).__name__}")
     ax = _axes(ax)
-    named = {"": history} if isinstance(history, History) else history
-    several = not isinstance(history, History)
+    named: Mapping[str, History] = history if isinstance(history, Mapping) else {"": history}
     for i, (name, h) in enumerate(named.items()):
         colour = CLASSES[i % len(CLASSES)]
         epochs = range(1, len(h) + 1)
@@ -59,9 +62,9 @@ def loss_curve(history: History | Mapping[str, History], ax: Axes | None = None,
             ax.plot(epochs, h.validation_loss, "--", color=colour, label=f"{name} validation".strip())
             ax.plot([h.best_epoch], [min(h.validation_loss)], "o", color=colour, markersize=5)
     if log:
-        ax.set_yscale("log")
+        _log_scale(ax)
     ax.set(xlabel="epoch", ylabel="loss")
-    if several or ax.lines[1:]:
+    if ax.lines and (several or ax.lines[1:]):
         ax.legend(frameon=False)
     return _quiet(ax)
 
@@ -76,35 +79,38 @@ def decision_boundary(net: Any, X: Any, y: Any, ax: Axes | None = None, *, resol
     ----------
     net : Module or callable
     X : array of shape (n, 2)
-    y : array of shape (n,)
-        The classes: 0, 1, …, or -1 and +1.
+    y : array of shape (n,) or (n, classes)
+        The classes: 0, 1, …, or -1 and +1; or one-hot rows.
     ax : matplotlib.axes.Axes, optional
     resolution : int
-        How many points a side are computed.
+        How many points a side are computed; at least 2.
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If X has not two features, X and y not equally many samples, or there is no grid to compute.
     """
-    ax = _axes(ax)
     samples, targets = as_samples(X), as_targets(y)
     if samples.shape[1] != 2:
         raise ValueError(f"a decision boundary is drawn over two features, and X has {samples.shape[1]}")
+    if len(samples) != len(targets):
+        raise ValueError(f"X and y take the same number of samples, got {len(samples)} and {len(targets)}")
+    if resolution < 2:
+        raise ValueError(f"resolution is how many points a side are computed, at least 2, got {resolution!r}")
+    if targets.ndim == 2:
+        targets = targets.argmax(axis=1) if targets.shape[1] > 1 else targets[:, 0]
+    ax = _axes(ax)
     _fill_boundary(ax, net, *_grid(samples, resolution))
     size = 22 if len(samples) > 20 else 80
-    for c, value in enumerate(sorted(set(targets.ravel().tolist()))):
-        members = samples[targets.ravel() == value]
+    for c, value in enumerate(sorted(set(targets.tolist()))):
+        members = samples[targets == value]
         colour = CLASSES[c % len(CLASSES)]
-        ax.scatter(
-            members[:, 0],
-            members[:, 1],
-            s=size,
-            color=colour,
-            edgecolor="white",
-            linewidth=0.6,
-            label=f"{value:g}",
-            zorder=3,
-        )
+        style: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.6, "zorder": 3}
+        ax.scatter(members[:, 0], members[:, 1], s=size, color=colour, label=f"{value:g}", **style)
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     ax.set_aspect("equal")
     ax.legend(title="class", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.02), borderaxespad=0.2)
@@ -285,21 +291,13 @@ def network(net: Module, ax: Axes | None = None, *, max_neurons: int = 16) -> Ax
                 colours.append(((0.12, 0.44, 0.71) if w.data >= 0.0 else (0.85, 0.39, 0.06)) + (0.15 + 0.8 * strength,))
         ax.add_collection(LineCollection(lines, linewidths=widths, colors=colours, zorder=1))
     for column, size, name in zip(columns, sizes, _column_names(layers)):
-        ax.scatter(
-            [x for x, _ in column],
-            [y for _, y in column],
-            s=170 if len(column) <= 10 else 90,
-            color="white",
-            edgecolor="#222222",
-            linewidth=1.2,
-            zorder=2,
-        )
+        size_of_dots = 170 if len(column) <= 10 else 90
+        across, up = zip(*column)
+        ax.scatter(across, up, s=size_of_dots, color="white", edgecolor="#222222", linewidth=1.2, zorder=2)
         count = f"{size}" if size <= max_neurons else f"{size}, {max_neurons} shown"
         ax.text(column[0][0], -1.12, f"{name}\n{count}", ha="center", va="top", fontsize=9, color="#222222")
-    ends = [
-        Line2D([], [], color=BLUE, lw=3, label="positive weight"),
-        Line2D([], [], color=ORANGE, lw=3, label="negative weight"),
-    ]
+    signs = {"positive": BLUE, "negative": ORANGE}
+    ends = [Line2D([], [], color=colour, lw=3, label=f"{sign} weight") for sign, colour in signs.items()]
     ax.legend(handles=ends, frameon=False, fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.1))
     ax.set(xlim=(-0.4, len(sizes) - 0.6), ylim=(-1.5, 1.1))
     ax.axis("off")
@@ -338,7 +336,7 @@ def gradient_flow(
     for (name, net), colour in zip(named.items(), CLASSES * len(named)):
         sizes = _gradient_sizes(net, as_samples(X).tolist(), as_targets(y).tolist(), loss)
         ax.plot(range(1, len(sizes) + 1), sizes, "o-", color=colour, label=name, markersize=5)
-    ax.set_yscale("log")
+    _log_scale(ax)
     ax.set(xlabel="layer, from the input", ylabel="root mean square of ∂loss/∂w")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(named) > 1:
@@ -349,7 +347,7 @@ def gradient_flow(
 def _gradient_sizes(net: Module, X: list[Any], y: list[Any], loss: Callable[[Any, Any], Any]) -> list[float]:
     net = copy.deepcopy(net)  # so that no gradient of the net itself changes
     net.zero_grad()
-    mean([loss(net(x), t) for x, t in zip(X, y)]).backward()
+    mean([loss(net(x), t) for x, t in zip(X, y, strict=True)]).backward()
     squares = [[w.grad**2 for neuron in layer.neurons for w in neuron.w] for layer in _layers(net)]
     return [math.sqrt(sum(column) / len(column)) for column in squares]
 
@@ -374,11 +372,18 @@ def tangent(
         The bump: large enough to be seen, such as 0.5. None for no bump.
     ax : matplotlib.axes.Axes, optional
     width : float
-        How far to each side the function is drawn.
+        How far to each side the function is drawn, where it is defined.
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError
+        If the function does not return a Value.
+    ValueError, ZeroDivisionError, OverflowError
+        As the operations do, if it is not defined at the point or the bump.
 
     Examples
     --------
@@ -388,25 +393,29 @@ def tangent(
     """
     import numpy as np
 
-    ax = _axes(ax)
     x = Value(at)
     y = function(x)
-    y.backward()
+    if not isinstance(y, Value):
+        raise TypeError(f"tangent takes a function of a Value that returns one, this one returned {y!r}")
+    slope = jvp(y, {x: 1.0})  # which leaves the gradients of what else the function uses as they are
+
+    def number_at(x: float) -> float:
+        try:
+            return float(function(Value(x)))
+        except (ArithmeticError, ValueError):  # the function is not defined as far as here
+            return math.nan
+
+    ax = _axes(ax)
     xs = np.linspace(at - width, at + width, 200)
-    ax.plot(xs, [float(function(Value(float(number)))) for number in xs], color=BLUE, linewidth=2, label="f")
-    ax.plot(xs, y.data + x.grad * (xs - at), color=ORANGE, linewidth=1.4, label=f"tangent, slope {x.grad:.5g}")
+    ax.plot(xs, [number_at(float(x)) for x in xs], color=BLUE, linewidth=2, label="f")
+    ax.plot(xs, y.data + slope * (xs - at), color=ORANGE, linewidth=1.4, label=f"tangent, slope {slope:.5g}")
     ax.plot([at], [y.data], "o", color="#222222", zorder=3)
     if epsilon is not None:
         bumped = float(function(Value(at + epsilon)))
-        rise = f"f changes by {bumped - y.data:.5g}, the tangent by {x.grad * epsilon:.5g}"
-        ax.plot(
-            [at, at + epsilon, at + epsilon],
-            [y.data, y.data, bumped],
-            ":",
-            color="#222222",
-            label=f"ε = {epsilon:g}: {rise}",
-        )
-        ax.plot([at + epsilon] * 2, [y.data + x.grad * epsilon, bumped], ".", color="#222222")
+        rise = f"f changes by {bumped - y.data:.5g}, the tangent by {slope * epsilon:.5g}"
+        end, label = at + epsilon, f"ε = {epsilon:g}: {rise}"
+        ax.plot([at, end, end], [y.data, y.data, bumped], ":", color="#222222", label=label)
+        ax.plot([end, end], [y.data + slope * epsilon, bumped], ".", color="#222222")
     ax.set(xlabel="w", ylabel="J")
     ax.legend(frameon=False, fontsize=9)
     return _quiet(ax)
@@ -425,6 +434,12 @@ def _new_figure(width: float, height: float) -> Figure:
     except ImportError as error:
         raise ImportError('plots need matplotlib: pip install "autograd-lite[viz]"') from error
     return plt.figure(figsize=(width, height), layout="constrained")
+
+
+def _log_scale(ax: Axes) -> None:
+    heights: list[Any] = [line.get_ydata() for line in ax.lines]
+    if any(y > 0.0 for line in heights for y in line):  # else there is nothing to show on one
+        ax.set_yscale("log")
 
 
 def _quiet(ax: Axes) -> Axes:
@@ -448,12 +463,9 @@ def _output_activation(net: Any) -> Any:
 
 def _heights(size: int, limit: int) -> list[float]:
     shown = min(size, limit)
-    return (
-        [0.0]
-        if shown == 1
-        else [1.0 - 2.0 * i / (shown - 1) if shown > 4 else (shown - 1) / 5 - 0.4 * i for i in range(shown)]
-    )
+    step = 0.4 if shown <= 4 else 2.0 / (shown - 1)
+    return [step * ((shown - 1) / 2 - i) for i in range(shown)]
 
 
 def _column_names(layers: Iterable[Layer]) -> list[str]:
-    return ["inputs", *[f"{layer.activation or 'linear'}" for layer in layers]]
+    return ["inputs", *[str(layer.activation or "linear") for layer in layers]]

@@ -38,7 +38,12 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
         If a module is of a class of your own, or an activation a function of your own: a file cannot hold these. Save
         `net.state_dict()` as you like instead.
     OSError
-        If the file cannot be written.
+        If the file cannot be written. The message says why and what to do.
+
+    Notes
+    -----
+    A process that is killed while it saves may leave a draft beside the file, `.autograd-lite-….part.json`. A later save
+    removes those that are older than ten minutes.
 
     Examples
     --------
@@ -108,10 +113,11 @@ def _read(file: bytes) -> Module:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        twice = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
-        raise ValueError(f"it says {twice!r} twice")
+    content: dict[str, Any] = {}
+    for name, data in pairs:
+        if name in content:
+            raise ValueError(f"it says {name!r:.80} twice")
+        content[name] = data
     return content
 
 

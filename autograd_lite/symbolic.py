@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from autograd_lite import ops
+from autograd_lite.arithmetic import Arithmetic
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
@@ -153,7 +154,7 @@ def _users_function(sympy: Any, rows: dict[str, Callable[..., Expression]], op: 
     return type(op.name, (sympy.Function,), {"fdiff": fdiff, "_eval_evalf": evaluate})
 
 
-class _Term:
+class _Term(Arithmetic):
     """A SymPy expression as a user's derivative rule sees it: a number to compute with, as a Value is."""
 
     def __init__(self, sympy: Any, rows: dict[str, Callable[..., Expression]], expression: Expression) -> None:
@@ -161,46 +162,9 @@ class _Term:
         self.rows = rows
         self.expression = expression
 
-    def _record(self, op: Op, operands: Sequence[Any]) -> _Term:
-        """Apply a row of the table; `Op.__call__` comes here, as it does with a Value."""
+    def _record(self, op: Op, operands: tuple[Any, ...]) -> _Term:
         written = _apply(self.sympy, self.rows, op, [_expression(self.sympy, x) for x in operands])
         return _Term(self.sympy, self.rows, written)
-
-    def __add__(self, other: Any) -> _Term:
-        return self._record(ops.ADD, (self, other))
-
-    def __radd__(self, other: Any) -> _Term:
-        return self._record(ops.ADD, (other, self))
-
-    def __sub__(self, other: Any) -> _Term:
-        return self._record(ops.SUB, (self, other))
-
-    def __rsub__(self, other: Any) -> _Term:
-        return self._record(ops.SUB, (other, self))
-
-    def __mul__(self, other: Any) -> _Term:
-        return self._record(ops.MUL, (self, other))
-
-    def __rmul__(self, other: Any) -> _Term:
-        return self._record(ops.MUL, (other, self))
-
-    def __truediv__(self, other: Any) -> _Term:
-        return self._record(ops.DIV, (self, other))
-
-    def __rtruediv__(self, other: Any) -> _Term:
-        return self._record(ops.DIV, (other, self))
-
-    def __pow__(self, other: Any) -> _Term:
-        return self._record(ops.POW, (self, other))
-
-    def __rpow__(self, other: Any) -> _Term:
-        return self._record(ops.POW, (other, self))
-
-    def __neg__(self) -> _Term:
-        return self._record(ops.NEG, (self,))
-
-    def __abs__(self) -> _Term:
-        return self._record(ops.ABS, (self,))
 
 
 def _expression(sympy: Any, x: Any) -> Expression:

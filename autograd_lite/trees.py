@@ -45,7 +45,10 @@ class Tree:
     def __init__(self, structure: object, name: str) -> None:
         self.structure: Final = structure
         self.name: Final = name
-        self.blocks: Final = list(_blocks(structure, name))
+        try:
+            self.blocks: Final = list(_blocks(structure, name))
+        except RecursionError:
+            raise TypeError(f"{name} is nested too deeply, or contains itself") from None
         self.numbers: Final = [number for block in self.blocks for number in block.numbers]
 
     @property

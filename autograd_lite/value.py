@@ -75,6 +75,13 @@ def set_inspector(inspector: Callable[[str, Value], None] | None) -> None:
         _engine.contexts[_EVERY_THREAD] = 1
 
 
+def add_gradients(nodes: list[Value], gradients: list[float]) -> None:
+    """Add to the gradient of each node, as a pass does: while no other pass runs, so that no thread's share is lost."""
+    with _engine.lock:
+        for node, gradient in zip(nodes, gradients):
+            node._grad += gradient
+
+
 @final
 class no_grad:
     """A context in which operations of the current thread record nothing: their results are leaves.
@@ -1113,8 +1120,10 @@ if sys.platform == "emscripten" and sys.version_info >= (3, 14):
             node._left = node._right = node._extra = None
             if not _releases:
                 _releases = True
-                while _dying:
-                    _dying.pop()  # and if that was a Value's last place, it comes here in turn
-                _releases = False
+                try:
+                    while _dying:
+                        _dying.pop()  # and if that was a Value's last place, it comes here in turn
+                finally:  # whatever interrupts: the next one goes on
+                    _releases = False
 
     Value.__del__ = _release

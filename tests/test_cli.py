@@ -44,6 +44,11 @@ def test_eval_of_numbers_alone(capsys):
     assert run(capsys, "eval", "2*3")[:2] == (0, "value  6\n")
 
 
+def test_the_micro_sign_of_a_keyboard_is_the_greek_letter(capsys):
+    assert run(capsys, "eval", "µ*2", "µ=3")[1].splitlines()[0].split() == ["value", "6"]
+    assert run(capsys, "eval", "µ*2", "μ=3")[0] == 0
+
+
 def test_eval_draws(capsys, tmp_path):
     code, out, _ = run(capsys, "eval", "--draw", str(tmp_path / "g.svg"), "tanh(w)", "w=1")
     assert code == 0

@@ -4,6 +4,8 @@ import itertools
 import math
 import operator
 import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -430,6 +432,25 @@ def test_gradients_accumulate():
     assert w.grad == 4.0
 
 
+def test_threads_lose_no_gradient_of_what_their_functions_share():
+    w = [Value(1.0) for _ in range(300)]
+    functions = [compile(lambda x: dot(w, [x] * 300)) for _ in range(3)]
+    x = np.ones(1)
+
+    def run(f):
+        for _ in range(40):
+            f.backward(x)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(run, functions))
+    finally:
+        sys.setswitchinterval(interval)
+    assert {p.grad for p in w} == {120.0}
+
+
 def test_a_penalty_on_the_parameters_counts_once():
     W = [Value(0.1 * i - 0.2) for i in range(6)]
     assert_same(
@@ -486,6 +507,12 @@ def test_an_operation_whose_derivative_needs_floats():
     assert_same(lambda x: clip(w * x) * w, [w], np.linspace(-1, 2, 6))
 
 
+def test_an_operation_whose_derivative_asks_what_only_floats_know():
+    slope = define_op("slope", lambda x: x * x, lambda x, y: 2.0 * x + 0.0 * x.is_integer())
+    w = Value(0.7)
+    assert_same(lambda x: slope(w * x), [w], np.linspace(-1, 2, 4))
+
+
 def test_half_of_the_gradient_at_a_tie():
     a, b = Value(1.0), Value(1.0)
     f = compile(lambda x: maximum(a * x, b * x))
@@ -538,6 +565,13 @@ def test_a_decision_that_reads_data_is_found_out():
         compile(lambda x: x * 2.0 if x.data > 0 else x * 3.0)([1.0, -1.0])
 
 
+def test_digits_that_cancel_out_are_no_decision():
+    w = Value(1.0)
+    f = compile(lambda x: (w * x + 1e10) - 1e10)
+    with no_grad():
+        np.testing.assert_allclose(f([0.1, 0.7]), [0.1, 0.7], rtol=1e-4)
+
+
 def test_decisions_are_allowed_again_after_a_failure():
     with pytest.raises(TraceError):
         compile(lambda x: x if x > 0 else -x)([1.0])
@@ -551,6 +585,7 @@ def test_decisions_are_allowed_again_after_a_failure():
         ((["a", "b"],), TypeError, "numbers"),
         (([],), ValueError, "empty"),
         ((1.0,), ValueError, "batch"),
+        ((np.ma.masked_invalid([1.0, math.nan]),), ValueError, "masked entries"),
         (([1.0, 2.0], [1.0]), ValueError, "same number of samples"),
         ((), TypeError, "at least one"),
     ],

@@ -1,15 +1,18 @@
 """The layout of our own, which draws where no Graphviz runs: nothing overlaps, operands stand in order."""
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_lite import Value, draw, nn
+from autograd_lite import Graph, Value, dot, draw, nn, tanh
 from autograd_lite.drawing import render
 from autograd_lite.drawing.layout import Place, lay_out
+from autograd_lite.drawing.network import fold
+from autograd_lite.drawing.scalar import View
+from autograd_lite.drawing.sketch import sketch
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +115,11 @@ def test_nothing_reaches_beyond_the_picture(direction, detail):
     points = [tuple(map(float, point)) for point in re.findall(r"[MLCA ](-?[\d.]+),(-?[\d.]+)", svg)]
     assert len(points) > 20
     assert all(0.0 <= x + left <= width and 0.0 <= y + top <= height for x, y in points)
+
+
+def test_the_weights_on_the_wires_into_a_neuron_stand_apart():
+    x, weights = [Value(0.5, "x"), Value(1.5, "y"), Value(2.5, "z")], [Value(0.1 * i, f"w{i}") for i in range(1, 4)]
+    scene = fold(View(Graph(tanh(dot(weights, x, Value(0.5, "b"))))), "neuron", 500)
+    heights = [float(y) for y in re.findall(r'text-anchor="end"[^>]* y="([-\d.]+)"', sketch(scene, "LR"))]
+    assert len(heights) == 3
+    assert min(b - a for a, b in pairwise(sorted(heights))) >= 11.0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autograd_lite import data, fit, losses, nn, optim, plots
+from autograd_lite import Value, data, fit, log, losses, nn, optim, plots
 from autograd_lite.training import History
 
 mpl.use("agg")
@@ -169,3 +169,48 @@ def test_data_or_nets_that_cannot_be_shown_are_refused(plot, message):
     with pytest.raises(ValueError, match=message):
         plot()
     plt.close("all")
+
+
+def test_losses_that_are_all_zero_have_a_plain_axis(ax):
+    assert plots.loss_curve(History([0.0, 0.0]), ax).get_yscale() == "linear"
+
+
+def test_loss_curve_takes_histories():
+    with pytest.raises(TypeError, match="takes a History or several by name, got list"):
+        plots.loss_curve([1.0, 0.5])
+
+
+def test_decision_boundary_takes_one_hot_targets(ax):
+    plots.decision_boundary(nn.MLP(2, [2], seed=0), MOONS[0], np.eye(2)[MOONS[1].astype(int)], ax, resolution=5)
+    assert labels(ax) == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "message"), [(MOONS[1][:-1], {}, "20 and 19"), (MOONS[1], {"resolution": 1}, "at least 2, got 1")]
+)
+def test_decision_boundary_says_what_does_not_fit(y, options, message):
+    with pytest.raises(ValueError, match=message):
+        plots.decision_boundary(nn.MLP(2, [1], seed=0), MOONS[0], y, **options)
+
+
+def test_gradient_flow_takes_a_target_for_each_sample(ax):
+    with pytest.raises(ValueError, match="shorter"):
+        plots.gradient_flow(nn.MLP(2, [1], seed=0), MOONS[0], MOONS[1][:3], losses.mse, ax)
+
+
+def test_tangent_of_a_function_that_ends_within_the_picture(ax):
+    plots.tangent(log, 1.0, ax=ax)
+    curve = ax.lines[0].get_ydata()
+    assert np.isnan(curve[0])
+    assert curve[-1] == pytest.approx(np.log(3.0))
+
+
+def test_tangent_leaves_other_gradients_alone(ax):
+    a = Value(3.0)
+    plots.tangent(lambda w: a * w, 1.0, ax=ax)
+    assert a.grad == 0.0
+
+
+def test_tangent_needs_a_function_of_values():
+    with pytest.raises(TypeError, match=r"returned 3\.0"):
+        plots.tangent(lambda w: 3.0, 1.0)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from autograd_lite import load, nn, save, tanh
+from autograd_lite import Value, load, nn, save, tanh
 
 NETS = {
     "mlp": lambda: nn.MLP(2, [3, 2, 1], "tanh", "sigmoid", seed=0),
@@ -72,9 +72,23 @@ class Mine(nn.Module):
     pass
 
 
+def mixed():
+    net = nn.MLP(2, [2, 1], "relu", seed=0)
+    net.layers[0].neurons[1] = nn.Neuron(2, "tanh", seed=0)
+    return net
+
+
+def with_a_parameter_more():
+    net = nn.MLP(2, [2, 1], seed=0)
+    net.temperature = Value(1.0)
+    return net
+
+
 @pytest.mark.parametrize(
     ("net", "message"),
     [
+        (mixed(), r"layers whose neurons are all of a kind, and layers\[0\] of the net has several"),
+        (with_a_parameter_more(), "uses a part twice or has other parameters"),
         (nn.Sequential(nn.Neuron(2), Mine()), r"layers\[1\] of the net is Mine"),
         (
             nn.MLP(2, [2, 1], lambda z: z * z, seed=0),

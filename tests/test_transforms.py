@@ -503,6 +503,13 @@ def test_argument_that_holds_no_numbers(argument, message):
         grad(lambda x: 1.0)(argument)
 
 
+def test_an_argument_that_contains_itself():
+    argument = [1.0]
+    argument.append(argument)
+    with pytest.raises(TypeError, match="argument 0 is nested too deeply, or contains itself"):
+        grad(lambda x: 1.0)(argument)
+
+
 def test_jacobian_of_a_function_that_returns_no_numbers():
     with pytest.raises(TypeError, match=r"what f returned\['a'\] is neither"):
 

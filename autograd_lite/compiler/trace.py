@@ -70,7 +70,7 @@ def trace(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Trace:
     with watching():
         result = function(*[_to_leaves(argument, inputs) for argument in arguments])
     outputs: list[Value | float] = []
-    shape = _flatten(result, outputs, function)
+    shape = flatten(result, outputs, function)
     roots = [output for output in outputs if isinstance(output, Value)]
     if not roots:
         raise TraceError(f"{_name(function)} returned no Value: {result!r}")
@@ -88,7 +88,14 @@ def _to_leaves(argument: Any, leaves: list[Value]) -> Any:
     return leaf
 
 
-def _flatten(result: Any, outputs: list[Value | float], function: Callable[..., Any]) -> tuple[int, ...]:
+def flatten(result: Any, outputs: list[Value | float], function: Callable[..., Any]) -> tuple[int, ...]:
+    """Add what a function returned to the outputs, in order, and return its shape.
+
+    Raises
+    ------
+    TraceError
+        If it is no Value and no even sequence of them.
+    """
     if isinstance(result, (Value, float, int)):
         outputs.append(result)
         return ()
@@ -96,7 +103,7 @@ def _flatten(result: Any, outputs: list[Value | float], function: Callable[..., 
         raise TraceError(
             f"{_name(function)} must return a Value or a sequence of Values, got {type(result).__name__}: {result!r}"
         )
-    shapes = [_flatten(item, outputs, function) for item in result]
+    shapes = [flatten(item, outputs, function) for item in result]
     if any(shape != shapes[0] for shape in shapes):
         raise TraceError(f"{_name(function)} returned a ragged sequence: its items have the shapes {shapes}")
     return (len(shapes), *(shapes[0] if shapes else ()))

@@ -65,7 +65,7 @@ def sketch(scene: Scene, direction: str) -> str:
         room[wire.head] = max(room.get(wire.head, 0.0), needed if wire.label else 0.0)
     gap = _GAPS[scene.layout] + max(room.values(), default=0.0)
     extents = {box: Place(*size[::-1]) if upright else size for box, size in sizes.items()}
-    centres, routes = lay_out(extents, wires, gap, spread_ports=scene.layout == "graph")
+    centres, routes = lay_out(extents, wires, gap, spread_ports=scene.layout != "dense net")
     length = max(centres[box].along + extents[box].along / 2.0 for box in centres)
 
     def on_paper(place: Place) -> Place:

@@ -2,7 +2,7 @@
 
 * A fence marked `python picture` is run, with the snippets above it, and what it makes is shown below it.
 * Formulas become MathML, which a browser shows by itself: the site loads nothing from elsewhere.
-* The notebooks, CONTRIBUTING.md and CHANGELOG.md are pages too, from where they are.
+* The notebooks, their gallery, CONTRIBUTING.md and CHANGELOG.md are pages too, from where they are.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from autograd_lite import compile, data, losses, nn
+from autograd_lite import Graph, Value, compile, data, gradients, losses, nn, ops
 
 ROOT = Path(__file__).resolve().parents[2]
 _PLACE = '<div class="made" id="made-{}"></div>'
@@ -34,8 +34,13 @@ _made: dict[str, list[str]] = {}
 @event_priority(100)  # before the plugin that recognises notebooks
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that live outside docs/, and the picture of the house."""
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        files.append(File(f"notebooks/{path.name}", str(ROOT), config.site_dir, config.use_directory_urls))
+    lessons = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    gallery = [
+        path for path in sorted((ROOT / "notebooks" / "gallery").iterdir()) if path.suffix in (".md", ".svg", ".gif")
+    ]
+    for path in [*lessons, *gallery]:
+        place = path.relative_to(ROOT).as_posix()
+        files.append(File(place, str(ROOT), config.site_dir, config.use_directory_urls))
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
         files.append(File.generated(config, name.lower(), content=text))
@@ -47,7 +52,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Run the snippets of a page with pictures."""
+    """Run the snippets of a page with pictures, and write the table of derivatives where it belongs."""
+    markdown = markdown.replace("<!-- operations -->", _derivatives())
     found = snippets.find(markdown)
     while found and not found[-1].picture:  # what follows the last picture makes none
         found.pop()
@@ -85,6 +91,19 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     return re.sub(
         r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', lambda m: _mathml(m[1], "block"), content, flags=re.DOTALL
     )
+
+
+def _derivatives() -> str:
+    """Each operation of one or two numbers with its local derivatives, as a table in Markdown."""
+    lines = ["| operation | derivative by x | by y |", "|---|---|---|"]
+    for op in ops.TABLE.values():
+        if op.public and op.arity in (1, 2):
+            # A place in every domain: only the formula is shown.
+            operands = [Value(1.5 if op is ops.ACOSH else 0.5, "x"), Value(0.5, "y")][: op.arity]
+            result = op(*operands)
+            slopes = [f"${Graph(slope).latex()}$" for slope in gradients(result, operands)]
+            lines.append(f"| `{Graph(result).expression()}` | {' | '.join([*slopes, ''][:2])} |")
+    return "\n".join(lines)
 
 
 def _passes() -> str:

@@ -27,7 +27,7 @@ FLOORS: dict[str, tuple[str, str]] = {
     "functions": ("of Values or of floats", "functions define"),
     "anomaly": ("the first nan, and its line", "anomaly"),
     "value": ("one node; forward, backward", "value callers _native"),
-    "ops": ("the table of operations", "ops"),
+    "ops": ("the table of operations", "ops arithmetic"),
     "files": ("whole files; text in columns", "files tables"),
 }
 

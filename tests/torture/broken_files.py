@@ -68,6 +68,14 @@ def changed(content, path, *stranger):
     return content
 
 
+def text_of_two_layers(text):
+    """The second layer takes three numbers, and the first gives two."""
+    content = json.loads(text)
+    content["structure"]["layers"][1]["n_inputs"] = 3
+    content["parameters"]["layers[1].neurons[0].w[2]"] = 0.5
+    return json.dumps(content)
+
+
 def special(texts):
     text = texts[0]
     layer = '{"type": "Sequential", "layers": ['
@@ -110,6 +118,7 @@ def special(texts):
         "single quotes": text.replace('"', "'"),
         "a NUL": text.replace("tanh", "ta\\u0000nh"),
         "a raw NUL": text.replace("tanh", "ta\0nh"),
+        "layers that do not fit": text_of_two_layers(texts[1]),
         "an infinite epsilon": texts[2].replace('"epsilon": 1e-05', '"epsilon": 1e999'),
         "an endless epsilon": texts[2].replace('"epsilon": 1e-05', f'"epsilon": {"1" * 400}'),
         "a layer too many": texts[1].replace('"layers": [', '"layers": [{"type": "Dropout", "probability": 0.5},'),

@@ -9,15 +9,17 @@ import copy
 import math
 import pickle
 import struct
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from random import Random
 
 import reference
 from reference import Twin, close, order, same
 
 from autograd_lite import (
+    AnomalyError,
     Value,
     define_op,
+    detect_anomaly,
     dot,
     functions,
     gradients,
@@ -222,13 +224,24 @@ class World:
 
     # --- passes -------------------------------------------------------------------------------------------------------
 
-    def backward(self, i, seed):
+    def backward(self, i, seed, watched):
         root, twin = self.pick(i)
         if any(node.is_stale() for node in order(twin)):
             return  # unspecified, as the design has it
-        root.backward(seed)
         nodes, found = reference.gradients(twin, seed)
         values = self.reachable()
+        strange = [node for node in nodes if node is not twin and not math.isfinite(found[id(node)][0])]
+        try:
+            with detect_anomaly() if watched else nullcontext():
+                root.backward(seed)
+        except AnomalyError as error:
+            self.note(error)
+            assert strange
+            for node in nodes:  # leaves are as they were
+                if node.op is not None:
+                    node.grad = values[id(node)][0].grad
+            return
+        assert not (watched and strange)
         for node in nodes:
             gradient, size = found[id(node)]
             if node.op is None:
@@ -243,11 +256,12 @@ class World:
         for node in order(twin):
             node.grad = 0.0
 
-    def forward(self, i):
+    def forward(self, i, watched):
         root, twin = self.pick(i)
         values = self.reachable()
         try:
-            found = root.forward()
+            with detect_anomaly() if watched else nullcontext():
+                found = root.forward()
         except (ArithmeticError, ValueError, Stop) as problem:
             self.note(problem)
             self.forward_failed(twin, values, type(problem))
@@ -255,6 +269,7 @@ class World:
         for node in order(twin):
             if node.op is not None:
                 self.adopt(values[id(node)][0], node, *node.compute())
+                assert not watched or math.isfinite(node.data)
         assert same(found, twin.data)
 
     def forward_failed(self, root, values, kind):
@@ -266,6 +281,8 @@ class World:
             value = values[id(node)][0]
             try:
                 expected, _ = node.compute()
+                if not math.isfinite(expected):
+                    failed.add(AnomalyError)
             except (ArithmeticError, ValueError, Stop) as error:
                 failed.add(type(error))
                 expected = node.data
@@ -409,9 +426,9 @@ ACTIONS = {
     "weighted": ("operands", "operands", "operand", "quiet"),
     "soft": ("node", "node"),
     "own": ("own", "node", "operand", "operand", "quiet"),
-    "backward": ("node", "number"),
+    "backward": ("node", "number", "watched"),
     "zero_grad": ("node",),
-    "forward": ("node",),
+    "forward": ("node", "watched"),
     "set_data": ("node", "number"),
     "set_grad": ("node", "number"),
     "arm": ("exception",),
@@ -434,6 +451,7 @@ CHOICES = {
     "protocol": list(range(pickle.HIGHEST_PROTOCOL + 1)),
     "copier": [None, *range(pickle.HIGHEST_PROTOCOL + 1)],
     "flag": [False, True],
+    "watched": [False, False, True],
     "quiet": [0, 0, 0, 0, 0, 1, 2],
 }
 

@@ -154,6 +154,20 @@ def test_partials_of_a_node_are_those_of_its_row_bit_for_bit(op, data):
     assert [outcome(float, p) for p in node.partials] == [outcome(float, p) for p in expected]
 
 
+@pytest.mark.parametrize("op", SEQUENCE, ids=name_of)
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_a_node_of_a_sequence_is_its_row_bit_for_bit(op, size):
+    numbers = [0.3 * i - 1.1 for i in range(2 * size + 1 if op is ops.DOT else size)]
+    leaves = [Value(x) for x in numbers]
+    node = op(*leaves)
+    assert (node.data, node.partials) == (op.forward(*numbers), op.partials(*numbers, node.data))
+    node.backward(0.5)
+    assert [leaf.grad for leaf in leaves] == [0.5 * partial for partial in node.partials]
+    leaves[0].data = numbers[0] = 7.0
+    assert node.forward() == op.forward(*numbers)
+    assert node.partials == op.partials(*numbers, node.data)
+
+
 @pytest.mark.parametrize("constant_side", ["left", "right"])
 @pytest.mark.parametrize("op", [op for op in BINARY if op.public], ids=name_of)
 @given(x=ANY_FLOAT, constant=ANY_FLOAT)
@@ -192,6 +206,8 @@ def slope(function, *operands):
         (lambda x: x**1.5, (0.0,), 0.0),
         (lambda y: 0.0**y, (2.0,), 0.0),
         (lambda x, y: x**y, (0.0, 2.0), (0.0, 0.0)),
+        (lambda x, y: x**y, (0.0, 1.0), (1.0, 0.0)),
+        (lambda x, y: x**y, (0.0, 0.5), (math.inf, 0.0)),
         (functions.asin, (1.0,), math.inf),
         (functions.acos, (-1.0,), -math.inf),
         (functions.acosh, (1.0,), math.inf),

@@ -206,6 +206,7 @@ def slope(function, *operands):
         (lambda x: x**1.5, (0.0,), 0.0),
         (lambda y: 0.0**y, (2.0,), 0.0),
         (lambda x, y: x**y, (0.0, 2.0), (0.0, 0.0)),
+        (lambda x, y: x**y, (0.0, 0.0), (0.0, -math.inf)),
         (lambda x, y: x**y, (0.0, 1.0), (1.0, 0.0)),
         (lambda x, y: x**y, (0.0, 0.5), (math.inf, 0.0)),
         (functions.asin, (1.0,), math.inf),

@@ -256,6 +256,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--session", type=Path, default=Path(tempfile.gettempdir()) / "autograd-lite-mutants.jsonl")
     parser.add_argument("--report", type=Path, default=HERE / "README.md", help="where the figures are written")
+    parser.add_argument("--report-only", action="store_true", help="test nothing, write what the session holds")
     parser.add_argument("--again", action="store_true", help="test those that survived once more")
     parser.add_argument("--modules", nargs="*", default=MODULES, choices=MODULES)
     parser.add_argument("--only", default="", help="only mutants inside the function of this name")
@@ -263,12 +264,12 @@ def main() -> int:
 
     os.environ.update(OPENBLAS_NUM_THREADS="1", PYTHONPATH=str(ROOT))
     sys.path.insert(0, str(ROOT))
-    warm_up()
-
     log = options.session.with_suffix(".log")
-    if outcome_of(MODULES[0], path_of(MODULES[0]).read_text(encoding="utf-8"), [], log) != "survived":
-        print(log.read_text(encoding="utf-8"), "The tests fail without a mutant, too.", file=sys.stderr)
-        return 1
+    if not options.report_only:
+        warm_up()
+        if outcome_of(MODULES[0], path_of(MODULES[0]).read_text(encoding="utf-8"), [], log) != "survived":
+            print(log.read_text(encoding="utf-8"), "The tests fail without a mutant, too.", file=sys.stderr)
+            return 1
     results: dict[tuple[str, ...], str] = {}
     if options.session.exists():
         for line in options.session.read_text(encoding="utf-8").splitlines():
@@ -282,7 +283,9 @@ def main() -> int:
             if options.only and mutant["in"] != options.only:
                 continue
             outcome = results.get(key(mutant))
-            if outcome is None or (options.again and outcome == "survived"):
+            if options.report_only:
+                outcome = outcome or "not tested"
+            elif outcome is None or (options.again and outcome == "survived"):
                 outcome = outcome_of(module, code, killers.of(mutant["in"]), log)
                 if outcome == "killed":
                     killers.note(mutant["in"], log)
@@ -295,7 +298,7 @@ def main() -> int:
     options.report.write_text(text, encoding="utf-8")
     print(text)
     for mutant in survivors if UNEXPLAINED in text else []:
-        print(json.dumps([str(mutant[part]) for part in ("module", "in", "old", "new")], ensure_ascii=False))
+        print(f"  {json.dumps(change(mutant), ensure_ascii=False)},")
     return 1 if UNEXPLAINED in text else 0
 
 
@@ -309,13 +312,21 @@ def report(tally: dict[str, Counter[str]], survivors: list[dict[str, Any]]) -> s
     for module, outcomes in tally.items():
         numbers = [outcomes.total(), *[outcomes[outcome] for outcome in ("killed", "timeout", "survived")]]
         lines.append(f"| `{module}.py` | {' | '.join(map(str, numbers))} |")
-    left = {tuple([str(mutant[part]) for part in ("module", "in", "old", "new")]): mutant for mutant in survivors}
-    for group in tomllib.loads((HERE / "explained.toml").read_text(encoding="utf-8"))["group"]:
-        members = [mutant for one in group["mutants"] if (mutant := left.pop(tuple(one), None))]
+    if left := sum([outcomes["not tested"] for outcomes in tally.values()]):
+        lines += ["", f"{left} of them were not tested in this session."]
+    groups = tomllib.loads((HERE / "explained.toml").read_text(encoding="utf-8"))["group"]
+    for group in groups:
+        members = [mutant for mutant in survivors if change(mutant) in group["mutants"]]
         lines += ["", f"## {group['title']} ({len(members)})", "", group["reason"].strip(), "", *table(members)]
-    if left:
-        lines += ["", f"## {UNEXPLAINED} ({len(left)})", "", *table(list(left.values()))]
+    explained = [one for group in groups for one in group["mutants"]]
+    if members := [mutant for mutant in survivors if change(mutant) not in explained]:
+        lines += ["", f"## {UNEXPLAINED} ({len(members)})", "", *table(members)]
     return "\n".join(lines) + "\n"
+
+
+def change(mutant: dict[str, Any]) -> list[str]:
+    """A mutant as it stands in `explained.toml`: without the line's number, which moves."""
+    return [mutant[part] for part in ("module", "in", "old", "new")]
 
 
 def table(mutants: list[dict[str, Any]]) -> list[str]:
@@ -323,7 +334,7 @@ def table(mutants: list[dict[str, Any]]) -> list[str]:
     for mutant in mutants:
         cells = [f"{mutant['module']}.{mutant['in']}", mutant["old"], mutant["new"]]
         lines.append("| " + " | ".join(["`` " + cell.replace("|", "\\|") + " ``" for cell in cells]) + " |")
-    return lines if mutants else ["None at present."]
+    return lines
 
 
 if __name__ == "__main__":

@@ -55,7 +55,6 @@ EXAMPLES = int(os.environ.get("MUTANTS_EXAMPLES", "10"))
 # an order in place of `is`, and the other way round; and // % ** in place of + - * /, which change more than these among
 # themselves do.
 NOT_MADE = re.compile("Bit|Shift|_Is_Eq|_IsNot_NotEq|_Is(Not)?_[LG]t|(Eq|Lt|LtE|Gt|GtE)_Is|_(FloorDiv|Mod|Pow)$")
-KILLED_BY = "killed by "
 ELSEWHERE = "if sys.platform"  # a block for another platform, which cannot run here
 
 
@@ -117,8 +116,8 @@ class FewExamples:
                 item.function._hypothesis_internal_use_settings = few
 
     def pytest_runtest_logreport(self, report):
-        if report.failed:
-            print(f"\n{KILLED_BY}{report.nodeid}", file=sys.__stderr__)
+        if report.failed or report.when == "call":
+            print(f"\n{report.outcome} in {report.nodeid}", file=sys.__stderr__)
 
 
 def path_of(module: str) -> Path:
@@ -234,13 +233,18 @@ def outcome_of(module: str, code: str, first: list[str], log: Path) -> str:
 class Killers:
     """Which tests killed the mutants before: the next one in the same function probably falls to the same tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path) -> None:
+        self.known = set(
+            re.findall("^passed in tests/(.*)$", log.read_text(encoding="utf-8"), re.M) if log.exists() else ()
+        )
         self.everywhere: list[str] = []
         self.inside: dict[str, list[str]] = {}
 
     def note(self, function: str, log: Path) -> None:
         """Read from a log which test it was that failed."""
-        if failed := re.search(f"^{KILLED_BY}tests/(.*)$", log.read_text(encoding="utf-8", errors="replace"), re.M):
+        text = log.read_text(encoding="utf-8", errors="replace")
+        failed = re.search("^failed in tests/(.*)$", text, re.M)
+        if failed and failed[1] in self.known:  # a mutant may give a test another name
             for names in (self.everywhere, self.inside.setdefault(function, [])):
                 if failed[1] in names:
                     names.remove(failed[1])
@@ -277,7 +281,7 @@ def main() -> int:
             results[key(record)] = record["outcome"]
     tally: dict[str, Counter[str]] = {module: Counter() for module in options.modules}
     survivors = []
-    killers = Killers()
+    killers = Killers(log)
     for module in options.modules:
         for mutant, code in sorted(mutants_of(module), key=lambda pair: pair[0]["line"]):
             if options.only and mutant["in"] != options.only:

@@ -32,7 +32,7 @@ class Text(NamedTuple):
     text: str
     binding: int = _ATOM
 
-    def within(self, binding: int, notation: Notation = Notation.PYTHON) -> str:
+    def within(self, binding: int, notation: Notation) -> str:
         """The piece as an operand of an operator that needs operands to bind as tightly as `binding`."""
         return self.text if self.binding >= binding else _parenthesised(self.text, notation)
 

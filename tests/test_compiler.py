@@ -507,6 +507,12 @@ def test_an_operation_whose_derivative_needs_floats():
     assert_same(lambda x: clip(w * x) * w, [w], np.linspace(-1, 2, 6))
 
 
+def test_an_operation_whose_derivative_asks_what_only_floats_know():
+    slope = define_op("slope", lambda x: x * x, lambda x, y: 2.0 * x + 0.0 * x.is_integer())
+    w = Value(0.7)
+    assert_same(lambda x: slope(w * x), [w], np.linspace(-1, 2, 4))
+
+
 def test_half_of_the_gradient_at_a_tie():
     a, b = Value(1.0), Value(1.0)
     f = compile(lambda x: maximum(a * x, b * x))
@@ -579,6 +585,7 @@ def test_decisions_are_allowed_again_after_a_failure():
         ((["a", "b"],), TypeError, "numbers"),
         (([],), ValueError, "empty"),
         ((1.0,), ValueError, "batch"),
+        ((np.ma.masked_invalid([1.0, math.nan]),), ValueError, "masked entries"),
         (([1.0, 2.0], [1.0]), ValueError, "same number of samples"),
         ((), TypeError, "at least one"),
     ],

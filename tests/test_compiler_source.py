@@ -156,3 +156,11 @@ def test_a_product_beside_a_grid_that_it_does_not_fit():
 
     X = np.random.default_rng(0).normal(size=(3, 4))
     assert_text_computes_the_same(assert_same(f, [*w, *v], X), f, [*w, *v], X)
+
+
+def test_an_operation_of_ones_own_cannot_be_exported_and_says_so():
+    cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * x**2)
+    compiled = compile(lambda x: cube(x) * 2.0)
+    assert compiled([2.0]).tolist() == [16.0]
+    with pytest.raises(NotImplementedError, match=r"cube is an operation of your own.*function of Values"):
+        compiled.to_source()

@@ -245,6 +245,13 @@ def test_the_table_holds_every_public_function():
 def test_a_row_refuses_the_wrong_number_of_operands():
     with pytest.raises(TypeError, match="tanh takes 1 operands, got 2"):
         ops.TANH(1.0, 2.0)
+    with pytest.raises(TypeError, match="hypot takes 2 operands, got 1"):
+        ops.HYPOT(1.0)
+
+
+def test_a_users_operation_is_its_own_on_arrays_whatever_numpy_calls_by_its_name():
+    own = ops.Op("exp2", "exp2", 1, lambda x: x + 1.0, lambda x, y: (1.0,))
+    assert own(np.array([0.5, 3.0])).tolist() == [1.5, 4.0]
 
 
 def test_a_row_refuses_what_is_no_number():

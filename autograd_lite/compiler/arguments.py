@@ -18,6 +18,8 @@ def as_batch(arguments: tuple[Any, ...]) -> list[Any]:
     """The arguments as arrays of numbers with the same first axis."""
     batch = []
     for i, argument in enumerate(arguments):
+        if np.ma.is_masked(argument):
+            raise ValueError(f"argument {i + 1} has masked entries: fill them or leave out their samples")
         try:
             array = np.asarray(argument)
         except ValueError as error:

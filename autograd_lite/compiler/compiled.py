@@ -52,6 +52,9 @@ class CompiledFunction:
 
     It is traced when it is first called, once for each shape of its arguments. The parameters' data are read anew at
     each call; what else the function depends on is frozen at the trace.
+
+    Results agree with the function's own to rounding, as sums are taken in another order; the sign of a zero may be lost.
+    float32 arrays are computed in float32, all others in float64.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

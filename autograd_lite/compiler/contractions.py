@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from autograd_lite.compiler.operands import SAMPLES, Operands
 from autograd_lite.compiler.program import Part
@@ -25,7 +25,7 @@ class Contractions:
         a, b, out = ["".join([x for x in axes if x == "n" or sizes[x] > 1]) for axes in (*letters, out)]
         index = out_index.reshape([sizes[x] for x in out if x != "n"])
         stem = self.operands.stem(target) if target is not None else base + "_as"
-        flat = self._reshaped_base(base, index, lane)
+        flat = self._reshaped_base(base, lane)
         summed = [x for x in a if x in b and x not in out]
 
         def out_view(order: str) -> str:
@@ -44,10 +44,10 @@ class Contractions:
             x, y = self._aligned(rows_a, a, a), self._aligned(rows_b, b, b)
             self.operands.lines.append(f'einsum("{a},{b}->{out}", {x}, {y}, out={result})')
         else:
-            result = self._matmul(rows_a, a, rows_b, b, out, summed, sizes, out_view, lane)
+            result = self._matmul(rows_a, a, rows_b, b, out, summed, sizes, out_view)
         return result
 
-    def _reshaped_base(self, base: str, index: Index, lane: bool) -> str:
+    def _reshaped_base(self, base: str, lane: bool) -> str:
         """A buffer with several axes, seen as rows."""
         if base not in self.operands.buffers:
             return base
@@ -63,10 +63,10 @@ class Contractions:
         b: str,
         out: str,
         summed: list[str],
-        sizes: Any,
-        out_view: Any,
-        lane: bool,
+        sizes: dict[str, int],
+        out_view: Callable[[str], str],
     ) -> str:
+        """The product over one axis by `matmul`; `out_view` names the result with its axes in a given order."""
         inner = "n" if "n" in summed else summed[0]
         extra = [x for x in summed if x != inner]  # summed after the product
         q = next((x for x in reversed(out) if (x in a) != (x in b)), "")
@@ -77,7 +77,7 @@ class Contractions:
         x = self._aligned(rows_a, a, "".join([*batch, p or "1", inner]))
         y = self._aligned(rows_b, b, "".join([*batch, inner, q or "1"]))
         order = "".join([*[z for z in batch if z not in extra], p or "1", q or "1"])
-        result: str = out_view(order)
+        result = out_view(order)
         if extra:
             shape = tuple([SAMPLES if z == "n" else 1 if z == "1" else sizes[z] for z in [*batch, p or "1", q or "1"]])
             buffer = self.operands.take_buffer(shape)

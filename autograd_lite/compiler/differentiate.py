@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.compiler.program import Part, Program, Statement
 from autograd_lite.compiler.rows import Index, Rows, strides_of
-from autograd_lite.compiler.trace import TraceError, watching
+from autograd_lite.compiler.trace import watching
 from autograd_lite.value import Value
 
 
@@ -97,10 +97,7 @@ class _Differentiator:
             if not written.any() or not self.active[target.lane][target.index.ravel()].any():
                 continue
             gradient = Rows(target.lane, self.home[target.lane][target.index], True)
-            if not written.all():  # what nothing depends on
-                missing = target.index.ravel()[~written]
-                self.sends.append(Send(target.gradients(), Formula(Value(0.0), {}), (0,), target.lane, clear=missing))
-                self.written[target.lane][missing] = True
+            self._clear(target.lane, target.index.ravel()[~written])  # what nothing depends on
             if statement.op is ops.LOGSUMEXP and len(statement.operands) == 1:
                 self._through_logsumexp(statement, gradient)
             elif statement.op is not None:
@@ -113,12 +110,15 @@ class _Differentiator:
                     if part.with_bias is not None:
                         biases[id(part.with_bias[0])] = part, self.sends[before]
                     elif id(part) in biases:
-                        self._merge_bias(*biases[id(part)], self.sends[before], gradient)
-        for lane in (False,):  # a parameter that the result does not depend on
-            missing = np.flatnonzero(~self.written[lane])
-            if len(missing):
-                self.sends.append(Send(Rows(lane, missing, True), Formula(Value(0.0), {}), (0,), lane, clear=missing))
+                        self._merge_bias(*biases[id(part)], self.sends[before])
+        self._clear(False, np.flatnonzero(~self.written[False]))  # parameters that the result does not depend on
         return self.sends
+
+    def _clear(self, lane: bool, rows: Index) -> None:
+        """Set the gradient of rows to zero that nothing was sent to."""
+        if len(rows):
+            self.sends.append(Send(Rows(lane, rows, True), Formula(Value(0.0), {}), (0,), lane, clear=rows))
+            self.written[lane][rows] = True
 
     def _send(self, to: Rows, value: Formula | Part | Partial, shape: tuple[int, ...], lane: bool) -> None:
         flat = to.index.ravel()
@@ -138,7 +138,7 @@ class _Differentiator:
             return False
         return bool((self.uses[flat] == 1).all()) and strides_of(sent.index) is not None
 
-    def _merge_bias(self, part: Part, weights: Send, bias: Send, gradient: Rows) -> None:
+    def _merge_bias(self, part: Part, weights: Send, bias: Send) -> None:
         """Compute the gradients of weights and bias in one product with the inputs and their row of ones."""
         if part.with_bias is None or weights.add != bias.add or len(weights.clear) or len(bias.clear):
             return
@@ -175,7 +175,6 @@ class _Differentiator:
         inputs, out = part.spec.split("->")
         left, right = inputs.split(",")
         a, b = part.factors
-        shape = [1] * len(out)
         sizes = {**dict(zip(left, a.index.shape)), **dict(zip(right, b.index.shape))}
         shape = [sizes[axis] for axis in out if axis != "n"]
         d = Rows(gradient.lane, gradient.index.reshape(shape), True)
@@ -203,11 +202,7 @@ class _Differentiator:
                 symbols.append(operand)
         result, sent = Value(s.sample[-1]), Value(1.0)
         leaves[result], leaves[sent] = s.target, gradient
-        try:
-            with watching():
-                partials = op.partials(*symbols, result)
-        except (TraceError, TypeError, ValueError, ArithmeticError):  # a user's rule that needs floats
-            partials = None
+        partials = _partials_on_symbols(op, symbols, result)
         for i, operand in enumerate(s.operands):
             if not isinstance(operand, Rows) or not self._wanted(operand):
                 continue
@@ -235,6 +230,17 @@ class _Differentiator:
         }
         (partial,) = ops.LOGSUMEXP.partials(x, result)
         self._send(rows, Formula(sent * partial, leaves), shape, gradient.lane)
+
+
+def _partials_on_symbols(op: ops.Op, symbols: list[Any], result: Value) -> tuple[Any, ...] | None:
+    """The local derivatives as expressions; None of an operation of one's own whose rule needs floats."""
+    if ops.TABLE.get(op.name) is op:
+        return op.partials(*symbols, result)
+    try:
+        with watching():
+            return op.partials(*symbols, result)
+    except Exception:  # whatever a rule for floats does with what is none; on floats it will tell itself
+        return None
 
 
 def _count_uses(program: Program) -> Index:

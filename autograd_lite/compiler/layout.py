@@ -58,11 +58,10 @@ class Layout:
         self.blocks.append(Block(name, lane, start, len(terms)))
         return Rows(lane, index)
 
-    def row_of_ones(self) -> int:
+    def row_of_ones(self) -> None:
         """Leave a row of ones, which biases are multiplied by."""
         self.ones.append(self.rows)
         self.rows += 1
-        return self.rows - 1
 
     def filler(self, number: float) -> Term:
         """A row that holds one number."""

@@ -39,11 +39,11 @@ class Products:
 
     def signature(self, term: Term) -> object:
         """What sums that are computed together have in common: classes, and how many products are in each."""
-        lane = self.layout.terms
+        terms = self.layout.terms
         return tuple(
             sorted(
                 [
-                    (key, 1 if len(products[0]) == 2 and all(lane[i].lane for i in products[0]) else len(products))
+                    (key, 1 if len(products[0]) == 2 and all(terms[i].lane for i in products[0]) else len(products))
                     for key, products in self._classes(term).items()
                 ]
             )
@@ -61,7 +61,7 @@ class Products:
         lists = self._same_length([self._factor_lists(own[main]) for own in by_class])
         others = [{len(own[key]) for own in by_class} for key in heavy if key != main]
         if len({len(left) for left, _ in lists}) > 1 or any([len(lengths) > 1 for lengths in others]):
-            parts = partition(group, lambda t: [len(x) for x in self._classes(t).values()].__repr__())
+            parts = partition(group, lambda t: tuple([len(x) for x in self._classes(t).values()]))
             for part in parts:
                 self.schedule(part)
             return
@@ -129,7 +129,7 @@ class Products:
         full = sizes if inner_left else (sizes[0], sizes[2], sizes[1])
         parts = []
         biases = (
-            self._biases(sums, [by_class[m] for m in members], heavy)
+            self._biases([by_class[m] for m in members], heavy)
             if sizes[2] == 1 and not left_lane and lane and None not in found
             else None
         )
@@ -142,7 +142,7 @@ class Products:
                 lists = [self._factor_lists(by_class[m][key]) for m in members]
                 parts.append(self._arranged(key[0], [x for x, _ in lists], [y for _, y in lists], full, inner_left))
         shape = tuple([n for n in full if n > 1])
-        parts += self._light_parts(sums, [by_class[m] for m in members], heavy, shape)
+        parts += self._light_parts([by_class[m] for m in members], heavy, shape)
         stem = "z" if not left_lane and lane else "s"
         terms_or_gaps = [None if m is None else group[m] for m in found]
         block = self.layout.block_for(terms_or_gaps, stem, [(cell[2], cell[3]) for cell in cells])
@@ -175,7 +175,7 @@ class Products:
         main.with_bias = bias, Rows(False, weights), Rows(True, with_ones)
         return parts
 
-    def _biases(self, sums: list[Term], by_class: list[Classes], heavy: list[ClassKey]) -> list[Term] | None:
+    def _biases(self, by_class: list[Classes], heavy: list[ClassKey]) -> list[Term] | None:
         """The parameter that each sum adds, if there is just one: it is placed after the sum's weights."""
         single = [key for key in by_class[0] if key not in heavy and key[1] == (-1,) and key[0] == 1.0]
         if len(single) != 1 or len(by_class[0][single[0]]) != 1:
@@ -217,9 +217,7 @@ class Products:
             return Part(c, (Rows(left.lane, a), Rows(right.lane, b)), spec)
         return Part(c, (left, right), f"mk{'n' * left.lane},mk{samples}->m{samples}")
 
-    def _light_parts(
-        self, sums: list[Term], by_class: list[Classes], heavy: list[ClassKey], shape: tuple[int, ...]
-    ) -> list[Part]:
+    def _light_parts(self, by_class: list[Classes], heavy: list[ClassKey], shape: tuple[int, ...]) -> list[Part]:
         """What sums add number by number: single terms, single products, and totals of many terms."""
         parts = []
         for key, products in by_class[0].items():
@@ -246,7 +244,7 @@ class Products:
         """Sums without a matrix product in them."""
         group.sort(key=lambda t: [self.layout.sort_key(list(self._ordered(p))) for p, _ in t.products])
         by_class = [self._classes(term) for term in group]
-        parts = self._light_parts(group, by_class, [], (len(group),))
+        parts = self._light_parts(by_class, [], (len(group),))
         columns = [factor.index for part in parts if not part.spec for factor in part.factors]
         shape = common_shape(columns) if columns else full_shape(None, group)
         if shape is None and 0.7 * len(group) < max([pieces(column) for column in columns]):

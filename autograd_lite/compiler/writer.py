@@ -119,7 +119,8 @@ class Writer:
 
     def _other(self, op: Op) -> str:
         raise NotImplementedError(
-            f"{op.name} is an operation of your own, which no array library knows: its program cannot be exported"
+            f"{op.name} is an operation of your own, which no array library knows: to export the program, write it as a"
+            " function of Values in place of define_op"
         )
 
     def _contraction(self, part: Part, shape: tuple[int, ...] | None = None) -> str:

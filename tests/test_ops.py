@@ -1,6 +1,7 @@
 """The operations table: every row, in every mode."""
 
 import copy
+import itertools
 import math
 import operator
 import pickle
@@ -153,6 +154,20 @@ def test_partials_of_a_node_are_those_of_its_row_bit_for_bit(op, data):
     assert [outcome(float, p) for p in node.partials] == [outcome(float, p) for p in expected]
 
 
+@pytest.mark.parametrize("op", SEQUENCE, ids=name_of)
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_a_node_of_a_sequence_is_its_row_bit_for_bit(op, size):
+    numbers = [0.3 * i - 1.1 for i in range(2 * size + 1 if op is ops.DOT else size)]
+    leaves = [Value(x) for x in numbers]
+    node = op(*leaves)
+    assert (node.data, node.partials) == (op.forward(*numbers), op.partials(*numbers, node.data))
+    node.backward(0.5)
+    assert [leaf.grad for leaf in leaves] == [0.5 * partial for partial in node.partials]
+    leaves[0].data = numbers[0] = 7.0
+    assert node.forward() == op.forward(*numbers)
+    assert node.partials == op.partials(*numbers, node.data)
+
+
 @pytest.mark.parametrize("constant_side", ["left", "right"])
 @pytest.mark.parametrize("op", [op for op in BINARY if op.public], ids=name_of)
 @given(x=ANY_FLOAT, constant=ANY_FLOAT)
@@ -191,6 +206,9 @@ def slope(function, *operands):
         (lambda x: x**1.5, (0.0,), 0.0),
         (lambda y: 0.0**y, (2.0,), 0.0),
         (lambda x, y: x**y, (0.0, 2.0), (0.0, 0.0)),
+        (lambda x, y: x**y, (0.0, 0.0), (0.0, -math.inf)),
+        (lambda x, y: x**y, (0.0, 1.0), (1.0, 0.0)),
+        (lambda x, y: x**y, (0.0, 0.5), (math.inf, 0.0)),
         (functions.asin, (1.0,), math.inf),
         (functions.acos, (-1.0,), -math.inf),
         (functions.acosh, (1.0,), math.inf),
@@ -229,6 +247,23 @@ def test_large_inputs_are_stable(function, x, expected):
 def test_logsumexp_and_softmax_do_not_overflow():
     assert functions.logsumexp([1000.0, 1000.0]) == 1000.0 + math.log(2.0)
     assert functions.softmax([-1e308, 1e308]) == [0.0, 1.0]
+
+
+SPECIALS = [0.0, 0.5, 1.0, 2.0, 3.0, 1e300, 5e-324, math.inf]
+SPECIALS = [*SPECIALS, *[-x for x in SPECIALS], math.nan]
+
+
+@pytest.mark.parametrize(
+    ("op", "function"),
+    [(ops.IEEE_DIV, np.divide), (ops.IEEE_POW, np.float_power), (ops.IEEE_LOG, np.log), (ops.SIGN, np.sign)],
+)
+def test_the_rows_that_never_raise_go_to_the_limits_that_numpy_goes_to(op, function):
+    for operands in itertools.product(SPECIALS, repeat=op.arity):
+        with np.errstate(all="ignore"):
+            expected = float(function(*operands))
+        result = op(*operands)
+        assert result == pytest.approx(expected, rel=1e-15, nan_ok=True), operands
+        assert op is ops.SIGN or math.isnan(result) or math.copysign(1.0, result) == math.copysign(1.0, expected)
 
 
 @pytest.mark.parametrize("op", ops.TABLE.values(), ids=name_of)

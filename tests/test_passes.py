@@ -28,6 +28,7 @@ from autograd_lite import (
     tanh,
     total,
 )
+from autograd_lite.value import add_gradients
 
 # Every function of the table, made safe to compose: each maps [-2, 2] into itself, smoothly. `f` is the namespace of
 # the functions: ours, or the same in mpmath.
@@ -207,6 +208,13 @@ def test_backward_refuses_a_gradient_that_is_no_number_and_changes_nothing():
     with pytest.raises(TypeError, match="gradient"):
         y.backward("1")
     assert (x.grad, y.grad) == (6.0, 1.0)
+
+
+def test_gradients_from_elsewhere_are_added_to_those_that_are_there():
+    leaves = [Value(1.0), Value(2.0)]
+    leaves[0].grad = 5.0
+    add_gradients(leaves, [0.5, -1.0])
+    assert [leaf.grad for leaf in leaves] == [5.5, -1.0]
 
 
 def test_zero_grad_clears_the_whole_graph():

@@ -55,7 +55,6 @@ EXAMPLES = int(os.environ.get("MUTANTS_EXAMPLES", "10"))
 # an order in place of `is`, and the other way round; and // % ** in place of + - * /, which change more than these among
 # themselves do.
 NOT_MADE = re.compile("Bit|Shift|_Is_Eq|_IsNot_NotEq|_Is(Not)?_[LG]t|(Eq|Lt|LtE|Gt|GtE)_Is|_(FloorDiv|Mod|Pow)$")
-KILLED_BY = "killed by "
 ELSEWHERE = "if sys.platform"  # a block for another platform, which cannot run here
 
 
@@ -117,8 +116,8 @@ class FewExamples:
                 item.function._hypothesis_internal_use_settings = few
 
     def pytest_runtest_logreport(self, report):
-        if report.failed:
-            print(f"\n{KILLED_BY}{report.nodeid}", file=sys.__stderr__)
+        if report.failed or report.when == "call":
+            print(f"\n{report.outcome} in {report.nodeid}", file=sys.__stderr__)
 
 
 def path_of(module: str) -> Path:
@@ -234,27 +233,34 @@ def outcome_of(module: str, code: str, first: list[str], log: Path) -> str:
 class Killers:
     """Which tests killed the mutants before: the next one in the same function probably falls to the same tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path) -> None:
+        self.known = set(
+            re.findall("^passed in tests/(.*)$", log.read_text(encoding="utf-8"), re.M) if log.exists() else ()
+        )
         self.everywhere: list[str] = []
         self.inside: dict[str, list[str]] = {}
 
     def note(self, function: str, log: Path) -> None:
         """Read from a log which test it was that failed."""
-        if failed := re.search(f"^{KILLED_BY}tests/(.*)$", log.read_text(encoding="utf-8", errors="replace"), re.M):
+        text = log.read_text(encoding="utf-8", errors="replace")
+        failed = re.search("^failed in tests/(.*)$", text, re.M)
+        if failed and failed[1] in self.known:  # a mutant may give a test another name
             for names in (self.everywhere, self.inside.setdefault(function, [])):
                 if failed[1] in names:
                     names.remove(failed[1])
                 names.insert(0, failed[1])
 
     def of(self, function: str) -> list[str]:
-        """The tests to begin with."""
-        return list(dict.fromkeys([*self.inside.get(function, [])[:4], *self.everywhere[:2]]))
+        """The tests to begin with: of one file, for to collect another takes as long as to run the tests."""
+        names = list(dict.fromkeys([*self.inside.get(function, []), *self.everywhere]))
+        return [name for name in names if name.partition("::")[0] == names[0].partition("::")[0]][:5]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--session", type=Path, default=Path(tempfile.gettempdir()) / "autograd-lite-mutants.jsonl")
     parser.add_argument("--report", type=Path, default=HERE / "README.md", help="where the figures are written")
+    parser.add_argument("--report-only", action="store_true", help="test nothing, write what the session holds")
     parser.add_argument("--again", action="store_true", help="test those that survived once more")
     parser.add_argument("--modules", nargs="*", default=MODULES, choices=MODULES)
     parser.add_argument("--only", default="", help="only mutants inside the function of this name")
@@ -262,12 +268,12 @@ def main() -> int:
 
     os.environ.update(OPENBLAS_NUM_THREADS="1", PYTHONPATH=str(ROOT))
     sys.path.insert(0, str(ROOT))
-    warm_up()
-
     log = options.session.with_suffix(".log")
-    if outcome_of(MODULES[0], path_of(MODULES[0]).read_text(encoding="utf-8"), [], log) != "survived":
-        print(log.read_text(encoding="utf-8"), "The tests fail without a mutant, too.", file=sys.stderr)
-        return 1
+    if not options.report_only:
+        warm_up()
+        if outcome_of(MODULES[0], path_of(MODULES[0]).read_text(encoding="utf-8"), [], log) != "survived":
+            print(log.read_text(encoding="utf-8"), "The tests fail without a mutant, too.", file=sys.stderr)
+            return 1
     results: dict[tuple[str, ...], str] = {}
     if options.session.exists():
         for line in options.session.read_text(encoding="utf-8").splitlines():
@@ -275,13 +281,15 @@ def main() -> int:
             results[key(record)] = record["outcome"]
     tally: dict[str, Counter[str]] = {module: Counter() for module in options.modules}
     survivors = []
-    killers = Killers()
+    killers = Killers(log)
     for module in options.modules:
         for mutant, code in sorted(mutants_of(module), key=lambda pair: pair[0]["line"]):
             if options.only and mutant["in"] != options.only:
                 continue
             outcome = results.get(key(mutant))
-            if outcome is None or (options.again and outcome == "survived"):
+            if options.report_only:
+                outcome = outcome or "not tested"
+            elif outcome is None or (options.again and outcome == "survived"):
                 outcome = outcome_of(module, code, killers.of(mutant["in"]), log)
                 if outcome == "killed":
                     killers.note(mutant["in"], log)
@@ -294,7 +302,7 @@ def main() -> int:
     options.report.write_text(text, encoding="utf-8")
     print(text)
     for mutant in survivors if UNEXPLAINED in text else []:
-        print(json.dumps([str(mutant[part]) for part in ("module", "in", "old", "new")], ensure_ascii=False))
+        print(f"  {json.dumps(change(mutant), ensure_ascii=False)},")
     return 1 if UNEXPLAINED in text else 0
 
 
@@ -308,13 +316,21 @@ def report(tally: dict[str, Counter[str]], survivors: list[dict[str, Any]]) -> s
     for module, outcomes in tally.items():
         numbers = [outcomes.total(), *[outcomes[outcome] for outcome in ("killed", "timeout", "survived")]]
         lines.append(f"| `{module}.py` | {' | '.join(map(str, numbers))} |")
-    left = {tuple([str(mutant[part]) for part in ("module", "in", "old", "new")]): mutant for mutant in survivors}
-    for group in tomllib.loads((HERE / "explained.toml").read_text(encoding="utf-8"))["group"]:
-        members = [mutant for one in group["mutants"] if (mutant := left.pop(tuple(one), None))]
+    if left := sum([outcomes["not tested"] for outcomes in tally.values()]):
+        lines += ["", f"{left} of them were not tested in this session."]
+    groups = tomllib.loads((HERE / "explained.toml").read_text(encoding="utf-8"))["group"]
+    for group in groups:
+        members = [mutant for mutant in survivors if change(mutant) in group["mutants"]]
         lines += ["", f"## {group['title']} ({len(members)})", "", group["reason"].strip(), "", *table(members)]
-    if left:
-        lines += ["", f"## {UNEXPLAINED} ({len(left)})", "", *table(list(left.values()))]
+    explained = [one for group in groups for one in group["mutants"]]
+    if members := [mutant for mutant in survivors if change(mutant) not in explained]:
+        lines += ["", f"## {UNEXPLAINED} ({len(members)})", "", *table(members)]
     return "\n".join(lines) + "\n"
+
+
+def change(mutant: dict[str, Any]) -> list[str]:
+    """A mutant as it stands in `explained.toml`: without the line's number, which moves."""
+    return [mutant[part] for part in ("module", "in", "old", "new")]
 
 
 def table(mutants: list[dict[str, Any]]) -> list[str]:
@@ -322,7 +338,7 @@ def table(mutants: list[dict[str, Any]]) -> list[str]:
     for mutant in mutants:
         cells = [f"{mutant['module']}.{mutant['in']}", mutant["old"], mutant["new"]]
         lines.append("| " + " | ".join(["`` " + cell.replace("|", "\\|") + " ``" for cell in cells]) + " |")
-    return lines if mutants else ["None at present."]
+    return lines
 
 
 if __name__ == "__main__":

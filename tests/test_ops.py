@@ -232,6 +232,12 @@ def test_kinks_follow_the_convention(function, operands, expected):
     assert slope(function, *operands) == expected
 
 
+@pytest.mark.parametrize(("condition", "expected"), [(1.0, (0.0, 1.0, 0.0)), (0.0, (0.0, 0.0, 1.0))])
+def test_where_has_the_slope_of_the_number_it_takes(condition, expected):
+    assert slope(ops.WHERE, condition, 5.0, 7.0) == expected
+    assert [float(p) for p in ops.WHERE.partials(Value(condition), Value(5.0), Value(7.0), 5.0)] == list(expected)
+
+
 def test_a_power_of_a_negative_number_has_no_slope_by_its_exponent():
     by_base, by_exponent = slope(lambda x, y: x**y, -2.0, 3.0)
     assert by_base == 12.0

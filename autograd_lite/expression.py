@@ -121,8 +121,9 @@ class _Reader:
             return self.call(node)
         if isinstance(node, ast.Name):
             if node.id not in self.values:
-                hint = "it is a function: call it" if node.id in _FUNCTIONS else f"give it as {node.id}=NUMBER"
-                raise self.error(node, f"{node.id} has no value; {hint}")
+                name = _shown(node.id)
+                hint = "it is a function: call it" if node.id in _FUNCTIONS else f"give it as {name}=NUMBER"
+                raise self.error(node, f"{name} has no value; {hint}")
             self.used.add(node.id)
             return self.values[node.id]
         if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and type(node.value) is not bool:
@@ -150,7 +151,9 @@ class _Reader:
             raise self.error(node, f"{self.source(node.func)} is not allowed in an expression")
         function = _FUNCTIONS.get(node.func.id)
         if function is None:
-            raise self.error(node, f"there is no function {node.func.id}; there are {', '.join(sorted(_FUNCTIONS))}")
+            raise self.error(
+                node, f"there is no function {_shown(node.func.id)}; there are {', '.join(sorted(_FUNCTIONS))}"
+            )
         positional = [self.read(argument) for argument in node.args]
         keywords = {}
         for keyword in node.keywords:
@@ -170,6 +173,11 @@ class _Reader:
         return ExpressionError(f"column {column}: {message}")
 
     def source(self, node: ast.AST) -> str:
-        text = " ".join((ast.get_source_segment(self.text, node) or "this").split())
-        text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-        return "".join([c if c.isprintable() else "\ufffd" for c in text])
+        return _shown(ast.get_source_segment(self.text, node) or "this")
+
+
+def _shown(text: str) -> str:
+    """A piece of the expression as a message repeats it: on one line, and not too long."""
+    text = " ".join(text.split())
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return "".join([c if c.isprintable() else "\ufffd" for c in text])

@@ -317,6 +317,14 @@ def test_folded_boxes_count_against_max_nodes():
         draw(loss, detail="layer", max_nodes=5)
 
 
+@pytest.mark.parametrize("unfit", [float("nan"), float("inf")])
+def test_a_weight_that_is_no_number_has_a_wide_wire(unfit):
+    weights = [Value(unfit, "w1"), Value(0.5, "w2")]
+    y = dot(weights, [Value(1.0, "x1"), Value(2.0, "x2")])
+    wires = re.findall(r'-> \S+ \[.*penwidth=(\S+) label="(\S+)"', draw(y, detail="neuron").source)
+    assert (wires[0][0], wires[0][1]) == ("3", str(unfit))
+
+
 def test_a_chain_of_neurons_is_refused_before_its_boxes_are_made(monkeypatch):
     y = Value(0.5, "x")
     for _ in range(200):

@@ -61,6 +61,8 @@ def strides_of(index: Index) -> tuple[int, ...] | None:
     >>> strides_of(numpy.array([1, 2, 4])) is None
     True
     """
+    if index.size == 1:  # of many programs most operands are
+        return (0,) * index.ndim
     start = index.flat[0]
     steps = tuple(
         [

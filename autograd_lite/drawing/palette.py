@@ -63,7 +63,9 @@ class Heat(NamedTuple):
     wire_strong: Colour
 
     def strength(self, x: float) -> float:
-        """From 0 to 1."""
+        """From 0 to 1; what is infinite or no number stands out."""
+        if not math.isfinite(x):
+            return 1.0
         order = math.log10(abs(x)) if x else -math.inf
         return (min(max(order, self.lowest), self.highest) - self.lowest) / (self.highest - self.lowest)
 

@@ -232,6 +232,12 @@ def test_kinks_follow_the_convention(function, operands, expected):
     assert slope(function, *operands) == expected
 
 
+@pytest.mark.parametrize("op", [ops.SIGN, ops.GREATER, ops.EQUAL], ids=name_of)
+def test_steps_are_flat(op):
+    for numbers in itertools.product([-1.0, 0.0, 2.0], repeat=op.arity):
+        assert op.partials(*numbers, op(*numbers)) == (0.0,) * op.arity
+
+
 @pytest.mark.parametrize(("condition", "expected"), [(1.0, (0.0, 1.0, 0.0)), (0.0, (0.0, 0.0, 1.0))])
 def test_where_has_the_slope_of_the_number_it_takes(condition, expected):
     assert slope(ops.WHERE, condition, 5.0, 7.0) == expected

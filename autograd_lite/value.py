@@ -417,7 +417,7 @@ class Value:
         return self
 
     def __abs__(self) -> Value:
-        return _apply(ops.ABS, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ABS, self)
 
     # --- passes over the graph ----------------------------------------------------------------------------------------
 
@@ -617,103 +617,103 @@ class Value:
 
     def exp(self) -> Value:
         """The exponential, e to the power of self."""
-        return _apply(ops.EXP, self, 0.0, None, 0.0)
+        return _apply_unary(ops.EXP, self)
 
     def expm1(self) -> Value:
         """exp(self) - 1, exact near 0."""
-        return _apply(ops.EXPM1, self, 0.0, None, 0.0)
+        return _apply_unary(ops.EXPM1, self)
 
     def log(self) -> Value:
         """The natural logarithm."""
-        return _apply(ops.LOG, self, 0.0, None, 0.0)
+        return _apply_unary(ops.LOG, self)
 
     def log1p(self) -> Value:
         """log(1 + self), exact near 0."""
-        return _apply(ops.LOG1P, self, 0.0, None, 0.0)
+        return _apply_unary(ops.LOG1P, self)
 
     def sqrt(self) -> Value:
         """The square root."""
-        return _apply(ops.SQRT, self, 0.0, None, 0.0)
+        return _apply_unary(ops.SQRT, self)
 
     def sin(self) -> Value:
         """The sine (self in radians)."""
-        return _apply(ops.SIN, self, 0.0, None, 0.0)
+        return _apply_unary(ops.SIN, self)
 
     def cos(self) -> Value:
         """The cosine (self in radians)."""
-        return _apply(ops.COS, self, 0.0, None, 0.0)
+        return _apply_unary(ops.COS, self)
 
     def tan(self) -> Value:
         """The tangent (self in radians)."""
-        return _apply(ops.TAN, self, 0.0, None, 0.0)
+        return _apply_unary(ops.TAN, self)
 
     def asin(self) -> Value:
         """The inverse sine, in radians."""
-        return _apply(ops.ASIN, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ASIN, self)
 
     def acos(self) -> Value:
         """The inverse cosine, in radians."""
-        return _apply(ops.ACOS, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ACOS, self)
 
     def atan(self) -> Value:
         """The inverse tangent, in radians."""
-        return _apply(ops.ATAN, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ATAN, self)
 
     def sinh(self) -> Value:
         """The hyperbolic sine."""
-        return _apply(ops.SINH, self, 0.0, None, 0.0)
+        return _apply_unary(ops.SINH, self)
 
     def cosh(self) -> Value:
         """The hyperbolic cosine."""
-        return _apply(ops.COSH, self, 0.0, None, 0.0)
+        return _apply_unary(ops.COSH, self)
 
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
-        return _apply(ops.TANH, self, 0.0, None, 0.0)
+        return _apply_unary(ops.TANH, self)
 
     def asinh(self) -> Value:
         """The inverse hyperbolic sine."""
-        return _apply(ops.ASINH, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ASINH, self)
 
     def acosh(self) -> Value:
         """The inverse hyperbolic cosine."""
-        return _apply(ops.ACOSH, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ACOSH, self)
 
     def atanh(self) -> Value:
         """The inverse hyperbolic tangent."""
-        return _apply(ops.ATANH, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ATANH, self)
 
     def erf(self) -> Value:
         """The error function."""
-        return _apply(ops.ERF, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ERF, self)
 
     def sigmoid(self) -> Value:
         """1 / (1 + exp(-self)), stable for large numbers."""
-        return _apply(ops.SIGMOID, self, 0.0, None, 0.0)
+        return _apply_unary(ops.SIGMOID, self)
 
     def softplus(self) -> Value:
         """log(1 + exp(self)), stable for large numbers."""
-        return _apply(ops.SOFTPLUS, self, 0.0, None, 0.0)
+        return _apply_unary(ops.SOFTPLUS, self)
 
     def relu(self) -> Value:
         """max(self, 0), with slope 0 at 0."""
-        return _apply(ops.RELU, self, 0.0, None, 0.0)
+        return _apply_unary(ops.RELU, self)
 
     def leaky_relu(self) -> Value:
         """The number itself where positive, else 0.01 * self."""
-        return _apply(ops.LEAKY_RELU, self, 0.0, None, 0.0)
+        return _apply_unary(ops.LEAKY_RELU, self)
 
     def elu(self) -> Value:
         """The number itself where positive, else exp(self) - 1."""
-        return _apply(ops.ELU, self, 0.0, None, 0.0)
+        return _apply_unary(ops.ELU, self)
 
     def silu(self) -> Value:
         """The sigmoid linear unit, self * sigmoid(self)."""
-        return _apply(ops.SILU, self, 0.0, None, 0.0)
+        return _apply_unary(ops.SILU, self)
 
     def gelu(self) -> Value:
         """The Gaussian error linear unit, self times the normal distribution function of self."""
-        return _apply(ops.GELU, self, 0.0, None, 0.0)
+        return _apply_unary(ops.GELU, self)
 
     def atan2(self, other: Value | float) -> Value:
         """The angle of the point (other, self), in radians."""
@@ -740,7 +740,7 @@ class Value:
     def _record(self, op: Op, operands: tuple[object, ...]) -> Value:
         """Apply any row to any operands; `Op.__call__` comes here when one of them is a Value."""
         if op.arity == 1:
-            return _apply(op, self, 0.0, None, 0.0)
+            return _apply_unary(op, self)
         if op.arity == 2:
             return _apply_binary(op, operands[0], operands[1])
         return record_sequence(op, operands)
@@ -822,6 +822,10 @@ def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None
     if _engine.contexts:
         _settle(node)
     return node
+
+
+def _apply_unary(op: Op, x: Value) -> Value:
+    return _apply(op, x, 0.0, None, 0.0)
 
 
 def _operate(op: Op, left: object, right: object) -> Any:

@@ -9,13 +9,16 @@ import pickle
 import mpmath
 import numpy as np
 import pytest
-from helpers import ANY_FLOAT, BINARY, SEQUENCE, UNARY, domain, name_of, outcome
+from helpers import ANY_FLOAT, BINARY, SEQUENCE, UNARY, bits, domain, name_of, outcome
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autograd_lite import Value, functions, ops
 
 SMOOTH_UNARY = [op for op in UNARY if op.name not in ("sign",)]
+
+SPECIALS = [0.0, 0.5, 1.0, 2.0, 3.0, 1e300, 5e-324, math.inf]
+SPECIALS = [*SPECIALS, *[-x for x in SPECIALS], math.nan]
 
 # The same functions in another library, to 50 digits.
 MPMATH = {
@@ -154,6 +157,17 @@ def test_partials_of_a_node_are_those_of_its_row_bit_for_bit(op, data):
     assert [outcome(float, p) for p in node.partials] == [outcome(float, p) for p in expected]
 
 
+@pytest.mark.parametrize("op", [*UNARY, *BINARY], ids=name_of)
+def test_a_node_is_its_row_at_every_special_number_bit_for_bit(op):
+    for numbers in itertools.product(SPECIALS, repeat=op.arity):
+        expected = outcome(op.forward, *numbers)
+        assert outcome(op, *[Value(x) for x in numbers]) == expected, numbers
+        if not isinstance(expected, type):
+            node = op(*[Value(x) for x in numbers])
+            partials = op.partials(*numbers, node.data)
+            assert [bits(partial) for partial in node.partials] == [bits(partial) for partial in partials], numbers
+
+
 @pytest.mark.parametrize("op", SEQUENCE, ids=name_of)
 @pytest.mark.parametrize("size", [1, 2, 3, 6])
 def test_a_node_of_a_sequence_is_its_row_bit_for_bit(op, size):
@@ -218,6 +232,18 @@ def test_kinks_follow_the_convention(function, operands, expected):
     assert slope(function, *operands) == expected
 
 
+@pytest.mark.parametrize("op", [ops.SIGN, ops.GREATER, ops.EQUAL], ids=name_of)
+def test_steps_are_flat(op):
+    for numbers in itertools.product([-1.0, 0.0, 2.0], repeat=op.arity):
+        assert op.partials(*numbers, op(*numbers)) == (0.0,) * op.arity
+
+
+@pytest.mark.parametrize(("condition", "expected"), [(1.0, (0.0, 1.0, 0.0)), (0.0, (0.0, 0.0, 1.0))])
+def test_where_has_the_slope_of_the_number_it_takes(condition, expected):
+    assert slope(ops.WHERE, condition, 5.0, 7.0) == expected
+    assert [float(p) for p in ops.WHERE.partials(Value(condition), Value(5.0), Value(7.0), 5.0)] == list(expected)
+
+
 def test_a_power_of_a_negative_number_has_no_slope_by_its_exponent():
     by_base, by_exponent = slope(lambda x, y: x**y, -2.0, 3.0)
     assert by_base == 12.0
@@ -247,10 +273,6 @@ def test_large_inputs_are_stable(function, x, expected):
 def test_logsumexp_and_softmax_do_not_overflow():
     assert functions.logsumexp([1000.0, 1000.0]) == 1000.0 + math.log(2.0)
     assert functions.softmax([-1e308, 1e308]) == [0.0, 1.0]
-
-
-SPECIALS = [0.0, 0.5, 1.0, 2.0, 3.0, 1e300, 5e-324, math.inf]
-SPECIALS = [*SPECIALS, *[-x for x in SPECIALS], math.nan]
 
 
 @pytest.mark.parametrize(

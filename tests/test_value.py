@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Graph, Value, define_op, dot, exp, logsumexp, mean, no_grad, ops, tanh, total
-from autograd_lite.value import watch_decisions
+from autograd_lite.value import application, watch_decisions
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
 ROWS = dict(zip([*OPERATORS, operator.pow], [ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW]))
@@ -241,6 +241,33 @@ def test_a_stranger_may_answer_for_itself():
 def test_errors_name_the_operation_and_its_operands(compute, kind, message):
     with pytest.raises(kind, match=message):
         compute()
+
+
+def test_the_message_itself_names_the_operation_after_pythons_own_words():
+    with pytest.raises(ZeroDivisionError) as caught:
+        Value(1.0, "a") / Value(0.0, "b")
+    assert str(caught.value) == "float division by zero, in div(a=1.0, b=0.0)"
+    assert str(caught.value.__cause__) == "float division by zero"
+
+
+def test_an_error_of_another_type_stays_itself_and_gets_a_note():
+    class TooHot(ArithmeticError):
+        def __init__(self, degrees, unit):
+            super().__init__(f"{degrees} {unit}")
+
+    def heat(x):
+        raise TooHot(x, "K")
+
+    with pytest.raises(TooHot) as caught:
+        define_op("heat", heat, lambda x, y: 1.0)(Value(9.0, "t"))
+    assert (str(caught.value), caught.value.__notes__) == ("9.0 K", ["in heat(t=9.0)"])
+
+
+def test_a_message_shows_the_first_eight_operands():
+    x = Value(1.0, "x")
+    assert application(total([x] * 8)) == "total(x=1.0, x=1.0, x=1.0, x=1.0, x=1.0, x=1.0, x=1.0, x=1.0)"
+    assert application(total([*[x] * 8, 2.0])) == "total(x=1.0, x=1.0, x=1.0, x=1.0, x=1.0, x=1.0, x=1.0, x=1.0, …)"
+    assert [application(leaf) for leaf in (x, Value(1.0))] == ["x", "a leaf"]
 
 
 def test_an_int_too_large_for_a_float_overflows_as_with_floats():

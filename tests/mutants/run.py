@@ -102,6 +102,13 @@ class Mutated(importlib.machinery.SourceFileLoader):
 class FewExamples:
     """A plugin of pytest: any example that fails will do, it need not be the smallest, nor one of many."""
 
+    def __init__(self, names: list[str]) -> None:
+        self.only = {name.partition("::")[2].partition("[")[0] for name in names}
+
+    def pytest_pycollect_makeitem(self, name: str) -> list[Any] | None:
+        """Pass over functions that are not asked for: to collect the many cases of a file takes longer than to run one."""
+        return [] if name.startswith("test_") and "" not in self.only and name not in self.only else None
+
     def pytest_collection_modifyitems(self, items):
         from hypothesis import Phase, settings
 
@@ -178,7 +185,7 @@ def outcome_here(names: list[str]) -> int:
     options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
     # pytest would rewrite the plugins that this process has imported already
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "--tb=line", f"--rootdir={ROOT}"]
-    return pytest.main([*options, *[str(ROOT / "tests" / name) for name in names]], plugins=[FewExamples()])
+    return pytest.main([*options, *[str(ROOT / "tests" / name) for name in names]], plugins=[FewExamples(names)])
 
 
 def warm_up() -> None:
@@ -251,7 +258,7 @@ class Killers:
                 names.insert(0, failed[1])
 
     def of(self, function: str) -> list[str]:
-        """The tests to begin with: of one file, for to collect another takes as long as to run the tests."""
+        """The tests to begin with: of one file, for to read another takes longer than to run the tests."""
         names = list(dict.fromkeys([*self.inside.get(function, []), *self.everywhere]))
         return [name for name in names if name.partition("::")[0] == names[0].partition("::")[0]][:5]
 

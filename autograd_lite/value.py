@@ -316,6 +316,8 @@ class Value:
         return object.__hash__(self)
 
     def __eq__(self, other: object) -> bool:
+        if _engine.watcher is not None and isinstance(other, (float, int)):
+            _decide("comparison", self)
         return self is other
 
     def __lt__(self, other: object) -> bool:

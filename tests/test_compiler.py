@@ -550,6 +550,7 @@ def test_many_sizes_of_batch_in_turn():
     ("function", "what"),
     [
         (lambda x: x if x > 0 else -x, "comparison"),
+        (lambda x: x if x == 1 else -x, "comparison"),  # with a target that is a float by hand, and a Value here
         (lambda x: max(x, 0.0 * x), "comparison"),
         (lambda x: x * math.exp(x), "float"),
         (lambda x: x and 2.0 * x, "bool"),

@@ -347,3 +347,12 @@ def test_logsumexp_of_infinities():
     assert functions.logsumexp([math.inf, 1.0]) == math.inf
     assert functions.logsumexp([-math.inf, -math.inf]) == -math.inf
     assert functions.logsumexp([-math.inf, 1.0]) == 1.0
+
+
+def test_dot_of_arrays_pairs_each_factor_with_its_own():
+    a1, a2, b1, b2, bias = np.array([[0.5, -1.0], [2.0, 3.0], [0.25, 4.0], [-1.5, 0.75], [1.0, -2.0]])
+    assert ops.DOT(a1, a2, b1, b2, bias).tolist() == (bias + a1 * b1 + a2 * b2).tolist()
+
+
+def test_logsumexp_of_arrays_does_not_overflow_wherever_the_largest_stands():
+    assert ops.LOGSUMEXP(*np.eye(3) * 1000.0).tolist() == [1000.0] * 3

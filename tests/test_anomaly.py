@@ -110,6 +110,16 @@ def test_the_result_itself_is_inspected_when_it_is_computed_again():
             square.forward()
 
 
+def test_a_pass_after_one_that_stopped_is_whole():
+    x = Value(2.0)
+    square = x * x
+    stops = sqrt(square - 4.0) + square * x
+    with detect_anomaly(), pytest.raises(AnomalyError):
+        stops.backward()
+    (square * x + square).backward()
+    assert x.grad == 16.0
+
+
 def test_a_node_built_outside_says_that_its_line_is_not_known():
     x = Value(0.0)
     y = sqrt(x)

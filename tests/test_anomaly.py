@@ -101,6 +101,25 @@ def test_computing_again_names_the_line_that_built_the_node():
             y.forward()
 
 
+def test_the_result_itself_is_inspected_when_it_is_computed_again():
+    x = Value(2.0, "x")
+    with detect_anomaly():
+        square = x * x
+        x.data = HUGE
+        with pytest.raises(AnomalyError, match=r"mul\(x=1e\+200, x=1e\+200\) = inf"):
+            square.forward()
+
+
+def test_a_pass_after_one_that_stopped_is_whole():
+    x = Value(2.0)
+    square = x * x
+    stops = sqrt(square - 4.0) + square * x
+    with detect_anomaly(), pytest.raises(AnomalyError):
+        stops.backward()
+    (square * x + square).backward()
+    assert x.grad == 16.0
+
+
 def test_a_node_built_outside_says_that_its_line_is_not_known():
     x = Value(0.0)
     y = sqrt(x)

@@ -223,6 +223,7 @@ def slope(function, *operands):
         (lambda x, y: x**y, (0.0, 0.0), (0.0, -math.inf)),
         (lambda x, y: x**y, (0.0, 1.0), (1.0, 0.0)),
         (lambda x, y: x**y, (0.0, 0.5), (math.inf, 0.0)),
+        (functions.leaky_relu, (-0.5,), 0.01),
         (functions.asin, (1.0,), math.inf),
         (functions.acos, (-1.0,), -math.inf),
         (functions.acosh, (1.0,), math.inf),
@@ -347,3 +348,16 @@ def test_logsumexp_of_infinities():
     assert functions.logsumexp([math.inf, 1.0]) == math.inf
     assert functions.logsumexp([-math.inf, -math.inf]) == -math.inf
     assert functions.logsumexp([-math.inf, 1.0]) == 1.0
+
+
+def test_dot_of_arrays_pairs_each_factor_with_its_own():
+    a1, a2, b1, b2, bias = np.array([[0.5, -1.0], [2.0, 3.0], [0.25, 4.0], [-1.5, 0.75], [1.0, -2.0]])
+    assert ops.DOT(a1, a2, b1, b2, bias).tolist() == (bias + a1 * b1 + a2 * b2).tolist()
+
+
+def test_logsumexp_of_arrays_does_not_overflow_wherever_the_largest_stands():
+    assert ops.LOGSUMEXP(*np.eye(3) * 1000.0).tolist() == [1000.0] * 3
+
+
+def test_elu_of_an_array_bends_at_zero():
+    assert ops.ELU(np.array([-2.0, -0.5, 0.0, 0.5])).tolist() == [math.expm1(-2.0), math.expm1(-0.5), 0.0, 0.5]

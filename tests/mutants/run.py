@@ -47,7 +47,7 @@ TESTS = [
     ["test_ops.py"],
     ["test_passes.py", "test_anomaly.py", "test_graph.py", "test_transforms.py"],
 ]
-CPU_SECONDS, SECONDS = 30, 240  # of a child: the first ends an endless loop, the second a deadlock
+CPU_SECONDS, SECONDS = 20, 120  # of a child: the first ends an endless loop, the second a deadlock
 MEMORY = 8 << 30
 EXAMPLES = int(os.environ.get("MUTANTS_EXAMPLES", "10"))
 # Not made: bitwise operators, which floats do not have (such a mutant raises at once, or stands in an annotation, which

@@ -968,7 +968,9 @@ def _evaluate(node: Value, op: Op) -> None:
     except (ArithmeticError, ValueError) as error:
         where = f"in {application(node)}"
         if type(error) in (ValueError, ZeroDivisionError, OverflowError):
-            raise type(error)(f"{error}, {where}") from error
+            described = type(error)(f"{error}, {where}")
+            described.__cause__ = error  # `raise … from` does not set it in compiled code
+            raise described  # noqa: B904
         error.add_note(where)
         raise
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from autograd_lite import AnomalyError, Value, derivative, detect_anomaly, dot, no_grad, sqrt
+from autograd_lite import AnomalyError, Value, derivative, detect_anomaly, dot, no_grad, sqrt, total
 from autograd_lite.anomaly import is_detecting
 
 HUGE = 1e200
@@ -110,10 +110,11 @@ def test_the_result_itself_is_inspected_when_it_is_computed_again():
             square.forward()
 
 
-def test_a_pass_after_one_that_stopped_is_whole():
+@pytest.mark.parametrize("use", [lambda node: node * node, lambda node: total([node] * 64)])
+def test_a_pass_after_one_that_stopped_is_whole(use):
     x = Value(2.0)
     square = x * x
-    stops = sqrt(square - 4.0) + square * x
+    stops = use(square) + sqrt(square - 4.0)
     with detect_anomaly(), pytest.raises(AnomalyError):
         stops.backward()
     (square * x + square).backward()

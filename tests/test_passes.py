@@ -277,6 +277,8 @@ def test_functions_that_need_a_number_refuse_an_empty_sequence(function):
 def test_dot_refuses_sequences_of_different_lengths():
     with pytest.raises(ValueError, match="1 and 2"):
         dot([Value(1.0)], [1.0, 2.0])
+    with pytest.raises(ValueError, match="2 and 1"):
+        dot([Value(1.0), 2.0], [1.0])
 
 
 # --- size -------------------------------------------------------------------------------------------------------------

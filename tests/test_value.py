@@ -4,6 +4,7 @@ import copy
 import math
 import operator
 import pickle
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -360,6 +361,26 @@ def test_no_grad_ends_when_its_block_raises():
     with pytest.raises(KeyError), no_grad():
         raise KeyError
     assert not (Value(1.0) + 1).is_leaf
+
+
+@pytest.mark.parametrize("make", [lambda x: x * 2.0, lambda x: 2.0 * x, lambda x: x * x, tanh, lambda x: total([x, x])])
+def test_what_no_grad_made_leads_nowhere(make):
+    x = Value(2.0)
+    before = sys.getrefcount(x)
+    with no_grad():
+        y = make(x)
+    assert sys.getrefcount(x) == before
+    y.backward()
+    assert (x.grad, y.grad) == (0.0, 1.0)
+
+
+def test_a_message_cuts_what_is_too_long_to_show():
+    with pytest.raises(TypeError, match=r"got str '\.{77}'"):
+        Value("." * 77)
+    with pytest.raises(TypeError, match=r"got str \.\.\.: convert"):
+        Value("." * 78)
+    with pytest.raises(TypeError, match=r"got str \.\.\.: convert"):
+        Value("." * 200)
 
 
 def test_detach_gives_a_leaf_with_the_same_data():

@@ -14,8 +14,10 @@ Writes `README.md`, and fails if a mutant survived that `explained.toml` does no
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import importlib.machinery
+import io
 import json
 import os
 import re
@@ -190,7 +192,8 @@ def outcome_here(names: list[str]) -> int:
 
 def warm_up() -> None:
     """Import all that the tests need, and forget the package and the tests themselves."""
-    outcome_here(TESTS[0])
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        outcome_here(TESTS[0])
     for name in list(sys.modules):
         if name.startswith(("autograd_lite", "test_")) or name in ("conftest", "helpers"):
             del sys.modules[name]

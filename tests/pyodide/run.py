@@ -32,6 +32,7 @@ LEFT_OUT = {
     "test_passes.py::test_graphs_are_released_wherever_they_hang",
     "test_passes.py::test_threads_lose_no_update_of_shared_leaves",
     "test_passes.py::test_no_grad_is_of_its_own_thread",
+    "test_compiler.py::test_threads_lose_no_gradient_of_what_their_functions_share",
     "test_picture.py::test_a_program_that_cannot_be_run_is_passed_over",
     "test_picture.py::test_broken_dot_falls_back_to_the_embedded_renderer",
     "test_picture.py::test_the_embedded_renderer_is_found_on_the_path_if_its_package_is_not_registered",

@@ -341,7 +341,12 @@ def test_a_graph_is_released_without_the_collector():
         before = sys.getrefcount(x)
         del nodes
         assert sys.getrefcount(x) < before
+        gc.set_debug(gc.DEBUG_SAVEALL)  # what other threads leave is not ours: only the graph must leave nothing
+        gc.collect()
+        assert not [rest for rest in gc.garbage if isinstance(rest, Value)]
     finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
         gc.enable()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import optim as optim
     from autograd_lite import plots as plots
     from autograd_lite.adjoints import gradients as gradients
-    from autograd_lite.adjoints import jvp as jvp
+    from autograd_lite.adjoints import tangents as tangents
     from autograd_lite.anomaly import AnomalyError as AnomalyError
     from autograd_lite.anomaly import detect_anomaly as detect_anomaly
     from autograd_lite.checks import GradientError as GradientError
@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.transforms import hessian as hessian
     from autograd_lite.transforms import hvp as hvp
     from autograd_lite.transforms import jacobian as jacobian
+    from autograd_lite.transforms import jvp as jvp
     from autograd_lite.transforms import value_and_grad as value_and_grad
     from autograd_lite.transforms import vjp as vjp
     from autograd_lite.value import Value as Value
@@ -58,8 +59,8 @@ _ROOMS = {
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "define": "define_op",
     "graph": "Graph",
-    "adjoints": "gradients jvp",
-    "transforms": "derivative grad hessian hvp jacobian value_and_grad vjp",
+    "adjoints": "gradients tangents",
+    "transforms": "derivative grad hessian hvp jacobian jvp value_and_grad vjp",
     "anomaly": "AnomalyError detect_anomaly",
     "checks": "GradientError check_gradients numerical_gradient",
     "minimizing": "minimize",

@@ -1,8 +1,8 @@
-"""Derivatives along a graph: the reverse pass, which can write its result as new nodes, and the forward pass.
+"""Derivatives along a graph, written as new nodes: the reverse and the forward pass.
 
-Both passes are the chain rule, local derivative times what has come so far, and differ from `Value.backward()` in two
-ways: they leave every `.grad` alone, and their numbers may be `Value` s. In that case the derivative is a graph again,
-written in the same operations: it can be drawn, evaluated anew and differentiated again.
+Both passes are the chain rule, local derivative times what has come so far, as in `Value.backward()`. But their numbers
+are `Value` s: the derivative is a graph again, written in the same operations, which can be drawn, evaluated anew and
+differentiated again. No `.grad` changes.
 
 A derivative that is written out should look as one would write it by hand. So the nodes are made by a `Writer`, which
 leaves out what has no effect (`* 1`, `+ 0`, `** 1`, a choice that is already made) and makes no node twice.
@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from autograd_lite import ops
 from autograd_lite.arithmetic import Arithmetic
 from autograd_lite.ops import Op
-from autograd_lite.value import Value
+from autograd_lite.value import Value, tangents_of
 
 Number = Value | float
 
@@ -26,35 +26,6 @@ _STEPS: Final = frozenset({ops.SIGN, ops.GREATER, ops.EQUAL})
 
 # The same operations, but raising: where the graph has such a node, it will do.
 _STRICT: Final = {ops.IEEE_DIV: ops.DIV, ops.IEEE_POW: ops.POW, ops.IEEE_LOG: ops.LOG}
-
-
-class Algebra(Protocol):
-    """What a pass computes with: plain numbers, or nodes that are being written."""
-
-    def partials(self, node: Value) -> Iterable[tuple[Value, Number]]:
-        """Each parent of a node, with the local derivative ∂node/∂parent."""
-
-    def multiply(self, x: Number, y: Number) -> Number:
-        """The product."""
-
-    def add(self, x: Number, y: Number) -> Number:
-        """The sum."""
-
-
-class Numbers:
-    """Floats: the local derivatives that the nodes hold already."""
-
-    def partials(self, node: Value) -> Iterable[tuple[Value, Number]]:
-        """Each parent of a node, with the local derivative as it stands."""
-        return zip(node.parents, node.partials, strict=True)
-
-    def multiply(self, x: Number, y: Number) -> Number:
-        """The product."""
-        return x * y
-
-    def add(self, x: Number, y: Number) -> Number:
-        """The sum."""
-        return x + y
 
 
 class Writer:
@@ -227,7 +198,7 @@ def _negated(x: Number) -> Number | None:
 # --- the passes -------------------------------------------------------------------------------------------------------
 
 
-def reverse(y: Value, xs: Sequence[Value], algebra: Algebra) -> list[Number]:
+def reverse(y: Value, xs: Sequence[Value], writer: Writer) -> list[Number]:
     """∂y/∂x for each x, right to left, over the nodes between them."""
     order = y.topological_order()
     wanted = set(xs)
@@ -240,23 +211,23 @@ def reverse(y: Value, xs: Sequence[Value], algebra: Algebra) -> list[Number]:
         if node not in between or between.isdisjoint(node.parents) or node not in adjoint or node.op in _STEPS:
             continue
         gradient = adjoint[node] if node in wanted else adjoint.pop(node)
-        for parent, partial in algebra.partials(node):
+        for parent, partial in writer.partials(node):
             if parent in between:
-                part = algebra.multiply(partial, gradient)
-                adjoint[parent] = algebra.add(adjoint[parent], part) if parent in adjoint else part
+                part = writer.multiply(partial, gradient)
+                adjoint[parent] = writer.add(adjoint[parent], part) if parent in adjoint else part
     return [adjoint.get(x, 0.0) for x in xs]
 
 
-def forward(y: Value, direction: Mapping[Value, Number], algebra: Algebra) -> dict[Value, Number]:
+def forward(y: Value, direction: Mapping[Value, Number], writer: Writer) -> dict[Value, Number]:
     """The derivative of every node that `y` was computed from, along a direction, left to right; zeros are left out."""
     tangent: dict[Value, Number] = {}
     for node in y.topological_order():
         moved = direction.get(node)
         if node.op is not None and node.op not in _STEPS and any([parent in tangent for parent in node.parents]):
-            for parent, partial in algebra.partials(node):
+            for parent, partial in writer.partials(node):
                 if parent in tangent:
-                    part = algebra.multiply(partial, tangent[parent])
-                    moved = part if moved is None else algebra.add(moved, part)
+                    part = writer.multiply(partial, tangent[parent])
+                    moved = part if moved is None else writer.add(moved, part)
         if moved is not None:
             tangent[node] = moved
     return tangent
@@ -307,10 +278,10 @@ def gradients(y: Value, xs: Iterable[Value]) -> list[Value]:
     return [x if isinstance(x, Value) else Value(x) for x in derivatives]
 
 
-def jvp(y: Value, direction: Mapping[Value, float]) -> float:
+def tangents(y: Value, direction: Mapping[Value, float]) -> float:
     """The derivative of `y` along a direction, in forward mode: one pass left to right over the graph.
 
-    This is the Jacobian-vector product Σ ∂y/∂x · direction[x].
+    This is Σ ∂y/∂x · direction[x], the Jacobian-vector product of the graph at hand. (Of a function: `jvp`.)
 
     Parameters
     ----------
@@ -322,21 +293,22 @@ def jvp(y: Value, direction: Mapping[Value, float]) -> float:
     Raises
     ------
     TypeError
-        If `y` or a key of `direction` is no Value, or what stands there is no number.
+        If `y` or a key of `direction` is not a Value, or what stands there is not a number.
 
     Examples
     --------
     >>> x, y = Value(3.0), Value(4.0)
-    >>> jvp(x * y, {x: 1.0}), jvp(x * y, {x: 1.0, y: 2.0})
+    >>> tangents(x * y, {x: 1.0}), tangents(x * y, {x: 1.0, y: 2.0})
     (4.0, 10.0)
     """
-    _check_value(y, "jvp takes a Value to differentiate")
+    _check_value(y, "tangents takes a Value to differentiate (of a function: jvp)")
     if not isinstance(direction, Mapping):
-        raise TypeError(f"jvp takes a direction as a dict {{x: number}}, got {type(direction).__name__}: {direction!r}")
+        raise TypeError(
+            f"tangents takes a direction as a dict {{x: number}}, got {type(direction).__name__}: {direction!r:.80}"
+        )
     for x in direction:
-        _check_value(x, "the keys of jvp's direction are Values")
-    numbers: dict[Value, Number] = {x: Value(number).data for x, number in direction.items()}
-    return float(forward(y, numbers, Numbers()).get(y, 0.0))
+        _check_value(x, "the keys of the direction of tangents are Values")
+    return tangents_of([y], list(direction), [Value(number).data for number in direction.values()])[0]
 
 
 def _check_value(x: object, expected: str) -> None:

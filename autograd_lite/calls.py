@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from itertools import islice
+from typing import Any
 
 from autograd_lite import ops
-from autograd_lite.adjoints import Number, substitute
-from autograd_lite.trees import Tree, split, to_array
-from autograd_lite.value import Value, is_recording, recording
-
-
-class _Active(threading.local):
-    """For each transform that is calling its function in this thread, the leaves that it differentiates by."""
-
-    def __init__(self) -> None:
-        self.leaves: list[set[Value]] = []
-
-
-_active: Final = _Active()
+from autograd_lite.adjoints import Number, gradients, substitute
+from autograd_lite.trees import Tree, as_number, to_array
+from autograd_lite.value import Value, depends_on_older, gradients_of, is_recording, next_moment, recording
 
 
 class Call:
@@ -28,38 +18,41 @@ class Call:
     The leaves are fresh so that a variable which the function also captures is not taken for its argument.
     """
 
+    __slots__ = ("given", "is_quiet", "leaves", "moment", "name", "output", "positions", "trees")
+
     def __init__(
         self, f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], positions: Sequence[int]
     ) -> None:
-        self.trees: Final = [Tree(args[i], f"argument {i}") for i in positions]
-        self.given: Final = [number for tree in self.trees for number in tree.numbers]
-        self.leaves: Final = [
+        self.positions = (
+            positions if len(positions) == 1 else list(dict.fromkeys(positions))
+        )  # one may be asked for twice
+        self.trees = [Tree(args[i], f"argument {i}") for i in self.positions]
+        self.given = [number for tree in self.trees for number in tree.numbers]
+        self.name: str = getattr(f, "__name__", "the function")
+        self.is_quiet = not is_recording()
+        self.moment = next_moment()
+        self.leaves = [
             Value(number.data, number.label) if isinstance(number, Value) else Value(number) for number in self.given
         ]
-        self.name: Final = getattr(f, "__name__", "the function")
-        self.quiet: Final = not is_recording()
-        fresh = split(self.leaves, [block for tree in self.trees for block in tree.blocks], to_array)
+        rest = iter(self.leaves)
         lifted = list(args)
-        for i, tree in zip(positions, self.trees, strict=True):
-            lifted[i] = tree.map_blocks(fresh)
-        _active.leaves.append(set(self.leaves))
-        try:
+        for i, tree in zip(self.positions, self.trees, strict=True):
+            lifted[i] = tree.fill(islice(rest, len(tree.numbers)))
+        if self.is_quiet:
             with recording():
-                self.output: Final = f(*lifted, **kwargs)
-        finally:
-            _active.leaves.pop()
+                self.output = f(*lifted, **kwargs)
+        else:
+            self.output = f(*lifted, **kwargs)
 
     def scalar(self, transform: str) -> Value:
         """What the function returned, which is to be one number."""
         y = self.output
-        if getattr(y, "ndim", None) == 0 and hasattr(y, "item"):
-            y = y.item()
         if isinstance(y, Value):
             return y
         if y is None:
             raise TypeError(f"{transform} takes a function that returns one number, but {self.name} returned None")
         try:
-            return Value(y)
+            return as_value(as_number(y, "the result"))
         except TypeError:
             hint = ": use jacobian" if transform == "grad" else ""
             raise TypeError(
@@ -67,24 +60,69 @@ class Call:
                 f" {type(y).__name__} {y!r:.80}{hint}"
             ) from None
 
-    def remembers(self, outputs: Sequence[Number]) -> bool:
-        """Whether the derivatives are Values: an argument is one, or an outer transform differentiates by some node."""
-        if any([isinstance(number, Value) for number in self.given]):
-            return True
-        outer: set[Value] = set().union(*_active.leaves)
-        return bool(outer) and not outer.isdisjoint(as_value(ops.TOTAL(*outputs)).topological_order())
+    def outputs(self) -> Tree:
+        """What the function returned, which may be any structure of numbers."""
+        return Tree(self.output, f"what {self.name} returned")
 
-    def results(self, numbers: Sequence[Number]) -> list[Number]:
-        """Results in terms of the leaves, in terms of the arguments."""
-        if all([isinstance(number, float) for number in numbers]):
-            return list(numbers)
-        numbers = substitute(numbers, dict(zip(self.leaves, self.given, strict=True)))
-        if self.quiet:
-            return [number.detach() if isinstance(number, Value) else number for number in numbers]
-        return [as_value(number) for number in numbers]
+    def remembers(self, *outputs: Number) -> bool:
+        """Whether results are Values: an argument is one, or an output depends on one that the function captured.
+
+        What an outer transform differentiates by is captured, too. A leaf that the function made itself is not.
+        """
+        for number in self.given:
+            if isinstance(number, Value):
+                return True
+        for output in outputs:
+            if isinstance(output, Value) and depends_on_older(output, self.moment):
+                return True
+        return False
+
+    def results(self, numbers: Sequence[Number], remembers: bool) -> list[Number]:
+        """Results in terms of the leaves, in terms of the arguments; in no_grad() Values are leaves."""
+        if not remembers:
+            return list(plain(numbers))
+        if self.is_quiet:
+            return [Value(number) for number in plain(numbers)]
+        return [as_value(x) for x in substitute(numbers, dict(zip(self.leaves, self.given, strict=True)))]
+
+    def gradient(self, y: Value, remembers: bool) -> list[Number]:
+        """The derivatives of `y` by the leaves, as results."""
+        if remembers and not self.is_quiet:
+            return self.results(gradients(y, self.leaves), remembers)
+        numbers = gradients_of(y, self.leaves)
+        return [Value(number) for number in numbers] if remembers else list(numbers)
+
+    def parts(self, numbers: Sequence[Number]) -> dict[int, Any]:
+        """One number for each leaf, in the structure of the arguments, by their position."""
+        if len(self.positions) == 1:
+            return {self.positions[0]: self.trees[0].fill(numbers)}
+        rest = iter(numbers)
+        return {
+            i: tree.fill(islice(rest, len(tree.numbers))) for i, tree in zip(self.positions, self.trees, strict=True)
+        }
+
+    def parts_of_rows(self, numbers: Sequence[Number], shape: tuple[int, ...]) -> dict[int, Any]:
+        """For each number of an array one for each leaf, in the structure of the arguments, by their position."""
+        width = len(self.leaves)
+        parts = {}
+        start = 0
+        for i, tree in zip(self.positions, self.trees, strict=True):
+            contents = []
+            for block in tree.blocks:
+                stop = start + len(block.numbers)
+                columns = [x for row in range(0, len(numbers), width or 1) for x in numbers[row + start : row + stop]]
+                contents.append(to_array(columns, (*shape, *block.shape)))
+                start = stop
+            parts[i] = tree.map_blocks(contents)
+        return parts
+
+    def slopes(self, y: Value) -> list[Value]:
+        """The derivatives of `y` by the leaves, to be differentiated further."""
+        with recording():
+            return gradients(y, self.leaves)
 
 
-def plain(numbers: Sequence[Number]) -> list[Number]:
+def plain(numbers: Sequence[Number]) -> list[float]:
     """The numbers as floats."""
     return [number.data if isinstance(number, Value) else number for number in numbers]
 
@@ -92,3 +130,9 @@ def plain(numbers: Sequence[Number]) -> list[Number]:
 def as_value(y: Number) -> Value:
     """The number as a Value, which is a leaf if it was a float."""
     return y if isinstance(y, Value) else Value(y)
+
+
+def total(ys: Sequence[Number]) -> Value:
+    """A Value whose graph holds all the numbers."""
+    with recording():
+        return as_value(ops.TOTAL(*ys, 0.0))

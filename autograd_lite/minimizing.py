@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from autograd_lite.adjoints import Numbers, reverse
 from autograd_lite.calls import Call, plain
 from autograd_lite.transforms import hessian, hvp
 from autograd_lite.trees import Tree
+from autograd_lite.value import gradients_of
 
 _WITH_GRADIENT: Final = {"cg", "bfgs", "l-bfgs-b", "tnc", "slsqp"}
 _WITH_HESSIAN_PRODUCT: Final = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
@@ -59,7 +59,7 @@ def minimize(f: Callable[..., Any], x0: Any, method: str = "BFGS", **options: An
     def value_and_slope(x: Any) -> tuple[float, Any]:
         call = Call(f, (tree.fill(x.tolist()),), {}, (0,))
         y = call.scalar("minimize")
-        return y.data, numpy.array(plain(reverse(y, call.leaves, Numbers())))
+        return y.data, numpy.array(gradients_of(y, call.leaves))
 
     def value(x: Any) -> float:
         return Call(f, (tree.fill(x.tolist()),), {}, (0,)).scalar("minimize").data

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from autograd_lite.adjoints import jvp
+from autograd_lite.adjoints import tangents
 from autograd_lite.data import as_samples, as_targets
 from autograd_lite.files import replacing, target_of
 from autograd_lite.functions import mean
@@ -397,7 +397,7 @@ def tangent(
     y = function(x)
     if not isinstance(y, Value):
         raise TypeError(f"tangent takes a function of a Value that returns one, this one returned {y!r}")
-    slope = jvp(y, {x: 1.0})  # which leaves the gradients of what else the function uses as they are
+    slope = tangents(y, {x: 1.0})  # which leaves the gradients of what else the function uses as they are
 
     def number_at(x: float) -> float:
         try:

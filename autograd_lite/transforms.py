@@ -3,10 +3,10 @@
 Each transform calls the function with fresh leaves in place of its arguments, looks at the graph that comes back, and
 differentiates that. So a function is anything that computes with numbers: loops, branches and other functions included.
 
-What comes out is as what went in: the derivatives have the structure of the argument, and are floats if the arguments
-are. If one of them is a `Value`, the results are `Value` s that remember: differentiable again, drawable, connected to
-whatever the function captured. Inside another transform they remember whatever that one is differentiating, so that
-transforms nest.
+What comes out is as what went in: the derivatives have the structure of the argument. They are floats if the function
+computes with nothing else than floats and its own leaves. If an argument is a `Value`, or if the function depends on one
+that it captured (a weight of a net, or what an outer transform differentiates by), they are `Value` s that remember:
+differentiable again, drawable, connected to all of these. Inside `no_grad()` such results are leaves.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autograd_lite import ops
-from autograd_lite.adjoints import Algebra, Number, Numbers, Writer, forward, gradients, reverse
-from autograd_lite.calls import Call, as_value, plain
-from autograd_lite.trees import Tree, to_array
-from autograd_lite.value import Value, recording
+from autograd_lite.adjoints import Number, Writer, forward, reverse
+from autograd_lite.calls import Call, as_value, plain, total
+from autograd_lite.trees import Tree
+from autograd_lite.value import Value, gradients_of, recording, tangents_of
 
 
 def _named_after(f: Callable[..., Any], transform: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -30,23 +30,35 @@ def _named_after(f: Callable[..., Any], transform: str) -> Callable[[Callable[..
     return functools.wraps(f)
 
 
-def _positions(argnums: int | Sequence[int], args: Sequence[Any], transform: str) -> list[int]:
-    numbers: list[Any] = list(argnums) if isinstance(argnums, (tuple, list)) else [argnums]
-    positions = []
-    for number in numbers:
-        i = operator.index(number)  # a TypeError of its own for anything but an int
-        if not -len(args) <= i < len(args):
-            raise TypeError(
-                f"{transform} is to differentiate by argument {i}, but there are {len(args)} positional ones"
-            )
-        positions.append(i % len(args))
-    return positions
+class _Choice:
+    """Which positional arguments to differentiate by."""
 
+    __slots__ = ("is_one", "numbers", "transform")
 
-def _answer(trees: Sequence[Tree], numbers: Sequence[Number], argnums: int | Sequence[int]) -> Any:
-    rest = iter(numbers)
-    filled = tuple([tree.fill([next(rest) for _ in tree.numbers]) for tree in trees])
-    return filled if isinstance(argnums, (tuple, list)) else filled[0]
+    def __init__(self, argnums: int | Sequence[int], transform: str) -> None:
+        self.transform = transform
+        self.is_one = not isinstance(argnums, (tuple, list))
+        self.numbers: list[int] = []
+        asked: Sequence[Any] = argnums if isinstance(argnums, (tuple, list)) else [argnums]
+        for number in asked:
+            if isinstance(number, bool) or not hasattr(number, "__index__"):
+                raise TypeError(
+                    f"argnums of {transform} is the position of an argument or a tuple of them, got {argnums!r}"
+                )
+            self.numbers.append(operator.index(number))
+
+    def positions(self, args: Sequence[Any]) -> list[int]:
+        """The position of each argument, counted from the front, in the order of `argnums`."""
+        for i in self.numbers:
+            if not -len(args) <= i < len(args):
+                raise TypeError(
+                    f"{self.transform} is to differentiate by argument {i}, but there are {len(args)} positional ones"
+                )
+        return [i % len(args) for i in self.numbers]
+
+    def answer(self, positions: Sequence[int], parts: Mapping[int, Any]) -> Any:
+        """What belongs to each position, as a tuple if `argnums` is a sequence."""
+        return parts[positions[0]] if self.is_one else tuple([parts[i] for i in positions])
 
 
 # --- gradients --------------------------------------------------------------------------------------------------------
@@ -72,13 +84,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     >>> value_and_grad(lambda x: x**2)(3.0)
     (9.0, 6.0)
     """
-
-    @_named_after(f, "value_and_grad")
-    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        value, gradient = _value_and_grad("value_and_grad", f, argnums, args, kwargs)
-        return value, gradient
-
-    return value_and_gradient
+    return _value_and_grad("value_and_grad", f, argnums)
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -96,7 +102,9 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     -------
     callable
         Takes the arguments of `f`; returns the gradient in the structure of the argument, a tuple of them if `argnums`
-        is a sequence. Numbers are floats if the arguments are, and Values if one of those is a Value.
+        is a sequence. Numbers are floats if all that `f` computes with are, apart from leaves that it makes itself. They
+        are Values if an argument is one, or if `f` depends on a Value that it captured: then the gradient can be
+        differentiated by that, too.
 
     Raises
     ------
@@ -108,28 +116,38 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     >>> from autograd_lite import tanh
     >>> grad(tanh)(0.0), grad(grad(lambda x: x**3))(2.0)
     (1.0, 12.0)
+    >>> w = Value(2.0)
+    >>> slope = grad(lambda y: w * y * y)(3.0)
+    >>> slope.backward()
+    >>> slope.data, w.grad
+    (12.0, 6.0)
     >>> grad(lambda p: p["w"] * 3.0 + p["b"])({"w": 1.0, "b": 2.0})
     {'w': 3.0, 'b': 1.0}
     """
+    both = _value_and_grad("grad", f, argnums)
 
     @_named_after(f, "grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        return _value_and_grad("grad", f, argnums, args, kwargs)[1]
+        return both(*args, **kwargs)[1]
 
     return gradient
 
 
 def _value_and_grad(
-    transform: str, f: Callable[..., Any], argnums: int | Sequence[int], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> tuple[Any, Any]:
-    call = Call(f, args, kwargs, _positions(argnums, args, transform))
-    y = call.scalar(transform)
-    with recording():
-        if call.remembers([y]):
-            value, *numbers = call.results([y, *gradients(y, call.leaves)])
-        else:
-            value, *numbers = plain([y, *reverse(y, call.leaves, Numbers())])
-    return value, _answer(call.trees, numbers, argnums)
+    transform: str, f: Callable[..., Any], argnums: int | Sequence[int]
+) -> Callable[..., tuple[Any, Any]]:
+    choice = _Choice(argnums, transform)
+
+    @_named_after(f, transform)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        positions = choice.positions(args)
+        call = Call(f, args, kwargs, positions)
+        y = call.scalar(transform)
+        remembers = call.remembers(y)
+        value = call.results([y], True)[0] if remembers else y.data
+        return value, choice.answer(positions, call.parts(call.gradient(y, remembers)))
+
+    return value_and_gradient
 
 
 def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
@@ -145,7 +163,7 @@ def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
     Raises
     ------
     TypeError, ValueError
-        If `order` is no int, or negative; on a call, if the first argument is not one number.
+        If `order` is not an int, or is negative; on a call, if the first argument is not one number.
 
     Examples
     --------
@@ -161,16 +179,14 @@ def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
     @_named_after(f, "derivative")
     def nth_derivative(x: Any, *args: Any, **kwargs: Any) -> Any:
         call = Call(f, (x, *args), kwargs, (0,))
-        if len(call.leaves) != 1 or call.trees[0].blocks[0].name != "argument 0":
+        if not call.trees[0].is_number:
             raise TypeError(f"derivative takes a function of one number, but was given {x!r:.80}: use grad")
         y = call.scalar("derivative")
-        with recording():
-            remembers = call.remembers([y])
-            for left in range(order, 0, -1):
-                if left == 1 and not remembers:
-                    return reverse(y, call.leaves, Numbers())[0]
-                (y,) = gradients(y, call.leaves)
-            return call.results([y])[0] if remembers else y.data
+        remembers = call.remembers(y)
+        for _ in range(order - 1):
+            (y,) = call.slopes(y)
+        (result,) = call.gradient(y, remembers) if order else call.results([y], remembers)
+        return result
 
     return nth_derivative
 
@@ -201,12 +217,14 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
     """
+    choice = _Choice(argnums, "jacobian")
 
     @_named_after(f, "jacobian")
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
-        call = Call(f, args, kwargs, _positions(argnums, args, "jacobian"))
-        outputs = Tree(call.output, f"what {call.name} returned")
-        return _jacobian(call, outputs, argnums)
+        positions = choice.positions(args)
+        call = Call(f, args, kwargs, positions)
+        outputs = call.outputs()
+        return _jacobian(call, outputs, call.remembers(*outputs.numbers), choice, positions)
 
     return all_derivatives
 
@@ -232,64 +250,65 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
     >>> hessian(lambda v: v[0] ** 2 * v[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
     """
+    choice = _Choice(argnums, "hessian")
 
     @_named_after(f, "hessian")
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
-        call = Call(f, args, kwargs, _positions(argnums, args, "hessian"))
-        with recording():
-            slopes = gradients(call.scalar("hessian"), call.leaves)
-        return _jacobian(call, Tree(_answer(call.trees, slopes, argnums), "the gradient"), argnums)
+        positions = choice.positions(args)
+        call = Call(f, args, kwargs, positions)
+        y = call.scalar("hessian")
+        slopes = choice.answer(positions, call.parts(call.slopes(y)))
+        return _jacobian(call, Tree(slopes, "the gradient"), call.remembers(y), choice, positions)
 
     return second_derivatives
 
 
-def _jacobian(call: Call, outputs: Tree, argnums: int | Sequence[int]) -> Any:
-    ys = outputs.numbers
-    with recording():
-        remembers = call.remembers(ys)
-        algebra: Algebra = Writer(_nodes(ys)) if remembers else Numbers()
-        if len(call.leaves) < len(ys):
-            root = as_value(ops.TOTAL(*ys))
-            columns = [forward(root, {x: 1.0}, algebra) for x in call.leaves]
-            rows = [[column.get(y, 0.0) if isinstance(y, Value) else 0.0 for column in columns] for y in ys]
-        else:
-            zeros: list[Number] = [0.0] * len(call.leaves)
-            rows = [reverse(y, call.leaves, algebra) if isinstance(y, Value) else zeros for y in ys]
-        flat = [number for row in rows for number in row]
-        if remembers:
-            flat = call.results([as_value(number) for number in flat])
+def _jacobian(call: Call, outputs: Tree, remembers: bool, choice: _Choice, positions: Sequence[int]) -> Any:
     width = len(call.leaves)
-    blocks = []
-    start = 0
-    for block in outputs.blocks:
-        part = [flat[width * i : width * (i + 1)] for i in range(start, start + len(block.numbers))]
-        blocks.append(_answer_of_block(call, block.shape, part, argnums))
-        start += len(block.numbers)
-    return outputs.map_blocks(blocks)
-
-
-def _nodes(ys: Sequence[Number]) -> list[Value]:
-    return as_value(ops.TOTAL(*ys)).topological_order()[:-1]
-
-
-def _has_value(numbers: Sequence[Number]) -> bool:
-    return any([isinstance(number, Value) for number in numbers])
-
-
-def _answer_of_block(
-    call: Call, shape: tuple[int, ...], rows: Sequence[Sequence[Number]], argnums: int | Sequence[int]
-) -> Any:
-    """The derivatives of one output, a number or an array, in the structure of the arguments."""
+    numbers = _rows(call, outputs.numbers, remembers)
     answers = []
     start = 0
-    for tree in call.trees:
-        contents = []
-        for block in tree.blocks:
-            stop = start + len(block.numbers)
-            contents.append(to_array([x for row in rows for x in row[start:stop]], (*shape, *block.shape)))
-            start = stop
-        answers.append(tree.map_blocks(contents))
-    return tuple(answers) if isinstance(argnums, (tuple, list)) else answers[0]
+    for block in outputs.blocks:
+        stop = start + width * len(block.numbers)
+        answers.append(choice.answer(positions, call.parts_of_rows(numbers[start:stop], block.shape)))
+        start = stop
+    return outputs.map_blocks(answers)
+
+
+def _rows(call: Call, ys: Sequence[Number], remembers: bool) -> list[Number]:
+    """The derivatives of each output by all leaves, one after the other, as results."""
+    leaves = call.leaves
+    is_written = remembers and not call.is_quiet
+    if len(leaves) >= len(ys):  # backward, once for each output
+        with recording():
+            derive = _writing(ys) if is_written else gradients_of
+            zeros: list[Number] = [0.0] * len(leaves)
+            rows = [derive(y, leaves) if isinstance(y, Value) else zeros for y in ys]
+    else:  # forward, once for each input
+        columns = [_tangents(ys, [x], [1.0], is_written) for x in leaves]
+        rows = [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in ys]
+    return call.results([number for row in rows for number in row], remembers)
+
+
+def _writing(ys: Sequence[Number]) -> Callable[[Value, Sequence[Value]], list[Number]]:
+    """The reverse pass that writes, with one writer for all outputs."""
+    writer = Writer(total(ys).topological_order()[:-1])
+    return lambda y, xs: reverse(y, xs, writer)
+
+
+def _tangents(ys: Sequence[Number], xs: Sequence[Value], speeds: Sequence[Number], is_written: bool) -> list[Number]:
+    """How fast each output moves while the leaves move."""
+    with recording():
+        if is_written:
+            root = total(ys)
+            direction = {
+                x: speed for x, speed in zip(xs, speeds, strict=True) if isinstance(speed, Value) or speed != 0.0
+            }
+            moving = forward(root, direction, Writer(root.topological_order()))
+            return [moving.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in ys]
+        values = [y for y in ys if isinstance(y, Value)]
+        rest = iter(tangents_of(values, list(xs), plain(speeds)) if values else ())
+        return [next(rest) if isinstance(y, Value) else 0.0 for y in ys]
 
 
 # --- products with a Jacobian or a Hessian ----------------------------------------------------------------------------
@@ -319,11 +338,11 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
     >>> value, pullback([1.0, 10.0])
     ([6.0, 5.0], (13.0, 12.0))
     """
-    call = Call(f, args, {}, range(len(args)))
-    outputs = Tree(call.output, f"what {call.name} returned")
-    with recording():
-        remembers = call.remembers(outputs.numbers)
-        value = outputs.fill(call.results(outputs.numbers) if remembers else plain(outputs.numbers))
+    positions = range(len(args))
+    call = Call(f, args, {}, positions)
+    outputs = call.outputs()
+    remembers = call.remembers(*outputs.numbers)
+    value = outputs.fill(call.results(outputs.numbers, remembers))
 
     def pullback(weights: Any) -> tuple[Any, ...]:
         given = Tree(weights, "the weights")
@@ -331,16 +350,65 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], tuple[A
             raise TypeError(
                 f"the weights must have the structure of the output: expected {value!r:.80}, got {weights!r:.80}"
             )
-        with recording():
-            y = _weighted_sum(outputs.numbers, given.numbers)
-            if remembers or _has_value(given.numbers):
-                numbers = call.results(list(gradients(y, call.leaves)))
-            else:
-                numbers = reverse(y, call.leaves, Numbers())
-        answer: tuple[Any, ...] = _answer(call.trees, numbers, tuple(range(len(args))))
-        return answer
+        y = _weighted_sum(outputs.numbers, given.numbers)
+        parts = call.parts(call.gradient(y, remembers or _has_value(given.numbers)))
+        return tuple([parts[i] for i in positions])
 
     return value, pullback
+
+
+def jvp(f: Callable[..., Any], args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """The value of `f`, and how fast it moves when the arguments do: the Jacobian-vector product, in one forward pass.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a number, or nested lists, tuples, dicts and arrays of numbers.
+    args : tuple or list
+        The arguments: where to differentiate.
+    tangents : tuple or list
+        How fast each argument moves, in its structure.
+
+    Returns
+    -------
+    value
+        What `f` returns.
+    tangent
+        Σ ∂value/∂argument · tangent, in the structure of the value.
+
+    Raises
+    ------
+    TypeError
+        If `f` is not a function, or `tangents` does not have the structure of `args`. (Of a graph at hand:
+        `tangents(y, {x: 1.0})`.)
+
+    Examples
+    --------
+    >>> jvp(lambda x, y: x * x * y, (2.0, 3.0), (1.0, 0.0))
+    (12.0, 12.0)
+    """
+    if isinstance(f, Value) or not callable(f):
+        raise TypeError(
+            f"jvp takes a function, got {type(f).__name__}: {f!r:.80};"
+            " of a graph at hand the directional derivative is tangents(y, {x: 1.0})"
+        )
+    for what, given in (("arguments", args), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise TypeError(
+                f"jvp takes a tuple of {what}, one for each argument of the function,"
+                f" got {type(given).__name__}: {given!r:.80}"
+            )
+    call = Call(f, args, {}, range(len(args)))
+    vectors = Tree(list(tangents), "the tangents")
+    if not vectors.matches(Tree(list(args), "the arguments")):
+        raise TypeError(
+            f"the tangents must have the structure of the arguments: expected {args!r:.80}, got {tangents!r:.80}"
+        )
+    outputs = call.outputs()
+    remembers = call.remembers(*outputs.numbers) or _has_value(vectors.numbers)
+    moving = _tangents(outputs.numbers, call.leaves, vectors.numbers, remembers and not call.is_quiet)
+    value, tangent = (outputs.fill(call.results(numbers, remembers)) for numbers in (outputs.numbers, moving))
+    return value, tangent
 
 
 def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
@@ -366,14 +434,14 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     if not vector.matches(call.trees[0]):
         raise TypeError(f"the vector must have the structure of the argument: expected {x!r:.80}, got {v!r:.80}")
     y = call.scalar("hvp")
-    with recording():
-        slope = _weighted_sum(gradients(y, call.leaves), vector.numbers)
-        if call.remembers([slope]) or _has_value(vector.numbers):
-            numbers = call.results(list(gradients(slope, call.leaves)))
-        else:
-            numbers = reverse(slope, call.leaves, Numbers())
-    return call.trees[0].fill(numbers)
+    remembers = call.remembers(y) or _has_value(vector.numbers)
+    return call.trees[0].fill(call.gradient(_weighted_sum(call.slopes(y), vector.numbers), remembers))
+
+
+def _has_value(numbers: Sequence[Number]) -> bool:
+    return any([isinstance(number, Value) for number in numbers])
 
 
 def _weighted_sum(numbers: Sequence[Number], weights: Sequence[Number]) -> Value:
-    return as_value(ops.DOT(*numbers, *weights, 0.0))
+    with recording():
+        return as_value(ops.DOT(*numbers, *weights, 0.0))

@@ -10,6 +10,8 @@ from autograd_lite.value import Value
 
 Number = Value | float
 
+_NUMBERS: Final = {float, Value}
+
 
 class Block(NamedTuple):
     """A number by itself (its shape is `()`), or the numbers of one array."""
@@ -42,14 +44,34 @@ class Tree:
     {'w': [10.0, 20.0], 'b': 30.0}
     """
 
+    __slots__ = ("_blocks", "name", "numbers", "structure")
+
     def __init__(self, structure: object, name: str) -> None:
         self.structure: Final = structure
         self.name: Final = name
-        try:
-            self.blocks: Final = list(_blocks(structure, name))
-        except RecursionError:
-            raise TypeError(f"{name} is nested too deeply, or contains itself") from None
-        self.numbers: Final = [number for block in self.blocks for number in block.numbers]
+        self._blocks: list[Block] | None = None
+        kind = type(structure)
+        if kind is float or kind is Value:  # the usual structures, without the way through blocks
+            self.numbers: Sequence[Number] = (structure,)  # type: ignore[assignment]
+        elif kind is list and {*map(type, structure)} <= _NUMBERS:  # type: ignore[call-overload]
+            self.numbers = structure  # type: ignore[assignment]
+        else:
+            self.numbers = [number for block in self.blocks for number in block.numbers]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The numbers by themselves and the arrays, in order."""
+        if self._blocks is None:
+            try:
+                self._blocks = list(_blocks(self.structure, self.name))
+            except RecursionError:
+                raise TypeError(f"{self.name} is nested too deeply, or contains itself") from None
+        return self._blocks
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the structure is one number."""
+        return [(block.name, block.shape) for block in self.blocks] == [(self.name, ())]
 
     @property
     def names(self) -> list[str]:
@@ -58,6 +80,8 @@ class Tree:
 
     def fill(self, numbers: Iterable[Number]) -> Any:
         """Other numbers in the same structure."""
+        if self._blocks is None:  # one number, or a list of them
+            return list(numbers) if type(self.structure) is list else next(iter(numbers))
         return self.map_blocks(split(numbers, self.blocks, to_array))
 
     def map_blocks(self, contents: Iterable[Any]) -> Any:
@@ -94,6 +118,8 @@ def to_array(numbers: Sequence[Number], shape: tuple[int, ...]) -> Any:
 
 def as_number(x: object, name: str) -> Number:
     """A Value as it is, a real number as a float; `name` says in the error what it was."""
+    if getattr(x, "ndim", None) == 0 and hasattr(x, "item"):  # an array without axes, maybe of a Value
+        x = x.item()
     if isinstance(x, (Value, float)):
         return x if isinstance(x, Value) else float(x)
     try:

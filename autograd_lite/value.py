@@ -32,13 +32,15 @@ if TYPE_CHECKING:
 class _Engine:
     """What all graphs of the process share."""
 
-    __slots__ = ("contexts", "inspector", "lock", "next_mark", "watcher")
+    __slots__ = ("contexts", "inspector", "lock", "moment", "next_mark", "watcher")
 
     def __init__(self) -> None:
         # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
         self.lock: Final = threading.RLock()
         # A pass counts with marks on the nodes, from a base that no earlier pass has reached.
         self.next_mark: i64 = 1
+        # Goes on by one with each call of a function that is being differentiated: what is older, the function captured.
+        self.moment: float = 0.0
         # The contexts that are open, in which a new node is not left as it is: for each thread that is inside no_grad()
         # the depth of nesting, and an entry for the inspector. (One dict, so that a new node costs one look.)
         self.contexts: Final[dict[int, int]] = {}
@@ -188,11 +190,12 @@ class Value:
         self._grad: float = 0.0
         self._op: Op | None = None
         # One or two operands have a slot each. A slot without a parent belongs to a constant, which stands in the
-        # place of its partial. A leaf has no partials; a pass keeps there the gradient that the leaf held before it.
+        # place of its partial. A leaf has no partials: on the left a pass keeps the gradient that the leaf held before
+        # it, on the right stands the moment when the leaf was made.
         self._left: Value | None = None
         self._right: Value | None = None
         self._partial_left: float = 0.0
-        self._partial_right: float = 0.0
+        self._partial_right: float = _engine.moment
         self._extra: _Extra | None = None
         self._mark: i64 = 0
         if label:
@@ -445,28 +448,11 @@ class Value:
         with _engine.lock:
             is_replayed = self._extra is not None and self._extra.order is not None
             nodes = self.topological_order() if is_replayed else self._discover()
-            inspector = _engine.inspector
             for node in nodes:
                 if node._op is None:
                     node._partial_left = node._grad
             try:
-                for node in nodes:
-                    node._grad = 0.0
-                self._grad = seed
-                if is_replayed:  # the order is known
-                    for node in reversed(nodes):
-                        _send_gradient(node)
-                        if inspector is not None:
-                            inspector("backward", node)
-                else:  # find it on the way, as _ancestors does
-                    base = self._mark
-                    ready: list[Value] = [self]
-                    while ready:
-                        node = ready.pop()
-                        _send_gradient(node)
-                        if inspector is not None:
-                            inspector("backward", node)
-                        _count_down(node, base, ready)
+                self._send_gradients(seed, nodes, is_replayed)
             except BaseException:  # an interrupt: no gradient is lost
                 for node in nodes:
                     if node._op is None:
@@ -475,6 +461,27 @@ class Value:
             for node in nodes:
                 if node._op is None:
                     node._grad += node._partial_left
+
+    def _send_gradients(self, seed: float, nodes: list[Value], is_sorted: bool) -> None:
+        """Fill in the gradients of the nodes given, which are all of this graph, from zero."""
+        inspector = _engine.inspector
+        for node in nodes:
+            node._grad = 0.0
+        self._grad = seed
+        if is_sorted:
+            for node in reversed(nodes):
+                _send_gradient(node)
+                if inspector is not None:
+                    inspector("backward", node)
+        else:  # find the order on the way, as _ancestors does
+            base = self._mark
+            ready: list[Value] = [self]
+            while ready:
+                node = ready.pop()
+                _send_gradient(node)
+                if inspector is not None:
+                    inspector("backward", node)
+                _count_down(node, base, ready)
 
     def forward(self) -> float:
         """Compute the graph again, left to right, from the data that its leaves have now.
@@ -808,7 +815,7 @@ def _settle(node: Value) -> None:
         node._left = None
         node._right = None
         node._partial_left = 0.0
-        node._partial_right = 0.0
+        node._partial_right = _engine.moment
         node._extra = None
 
 
@@ -1058,6 +1065,87 @@ def _number(operand: object) -> float:
         return operand._data
     assert isinstance(operand, float)
     return operand
+
+
+# --- derivatives without a trace --------------------------------------------------------------------------------------
+# For derivatives as functions: the same passes, but every `.grad` stays as it was.
+
+
+def gradients_of(y: Value, xs: list[Value]) -> list[float]:
+    """∂y/∂x for each x: to the bit what `y.backward()` computes."""
+    with _engine.lock:
+        is_sorted = y._extra is not None and y._extra.order is not None
+        nodes = y.topological_order() if is_sorted else y._discover()
+        every = nodes + xs
+        before = [node._grad for node in every]
+        try:
+            for x in xs:  # one that y does not depend on no pass sets to zero
+                x._grad = 0.0
+            y._send_gradients(1.0, nodes, is_sorted)
+            return [x._grad for x in xs]
+        finally:
+            for node, grad in zip(every, before):
+                node._grad = grad
+
+
+def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[float]:
+    """How fast each y moves while each x moves at its speed, in forward mode: one pass left to right."""
+    with _engine.lock:
+        nodes = ys[0].topological_order() if len(ys) == 1 else record_sequence(ops.TOTAL, tuple(ys)).topological_order()
+        moves = (
+            _engine.next_mark
+        )  # the mark of what moves: elsewhere even an infinite local derivative counts as nothing
+        _engine.next_mark = moves + 1
+        every = nodes + xs + ys
+        before = [node._grad for node in every]
+        try:
+            for node in every:
+                node._grad = 0.0
+            for x, speed in zip(xs, speeds):
+                if speed != 0.0:
+                    x._grad = speed
+                    x._mark = moves
+            for node in nodes:
+                if node._op is not None:
+                    _receive_tangent(node, moves)
+            return [y._grad for y in ys]
+        finally:
+            for node, grad in zip(every, before):
+                node._grad = grad
+
+
+def _receive_tangent(node: Value, moves: i64) -> None:
+    """The chain rule at one node, forward: add local derivative times tangent of each parent that moves."""
+    left = node._left
+    if left is not None and left._mark == moves:
+        node._grad += node._partial_left * left._grad
+        node._mark = moves
+    right = node._right
+    if right is not None and right._mark == moves:
+        node._grad += node._partial_right * right._grad
+        node._mark = moves
+    extra = node._extra
+    if extra is not None and extra.operands is not None:
+        for parent, partial in zip(node.parents, node.partials):
+            if parent._mark == moves:
+                node._grad += partial * parent._grad
+                node._mark = moves
+
+
+def next_moment() -> float:
+    """Begin a call of a function that is differentiated: the leaves made until now have this moment or an earlier one."""
+    moment = _engine.moment
+    _engine.moment = moment + 1.0
+    return moment
+
+
+def depends_on_older(y: Value, moment: float) -> bool:
+    """Whether `y` was computed from a leaf that was made by the moment given."""
+    with _engine.lock:
+        for node in y._discover():
+            if node._op is None and node._partial_right <= moment:
+                return True
+    return False
 
 
 # --- pickling ---------------------------------------------------------------------------------------------------------

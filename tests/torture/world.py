@@ -23,12 +23,12 @@ from autograd_lite import (
     dot,
     functions,
     gradients,
-    jvp,
     logsumexp,
     mean,
     no_grad,
     ops,
     softmax,
+    tangents,
     total,
 )
 
@@ -358,7 +358,7 @@ class World:
 
     def along(self, root, leaf, expected, size):
         """Forward mode says the same."""
-        found = jvp(root, {leaf: 1.0})
+        found = tangents(root, {leaf: 1.0})
         assert close(found, expected, size), (found, expected)
 
     # --- looking ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from autograd_lite import (
     exp,
     log,
     numerical_gradient,
+    ops,
     relu,
     sin,
     tanh,
@@ -64,6 +65,51 @@ def test_a_right_gradient_passes():
     check_gradients(lambda x, y: tanh(x) * exp(y) + x / y, [0.3, 1.7])
     check_gradients(lambda p: relu(p["w"]) ** 2 + p["b"], [{"w": 2.0, "b": -1.0}])
     check_gradients(lambda x: 3.0, [1.0])
+
+
+def brown(x, y):  # Brown's badly scaled function (Moré, Garbow, Hillstrom 1981, no. 4)
+    return (x - 1e6) ** 2 + (y - 2e-6) ** 2 + (x * y - 2) ** 2
+
+
+def powell(x, y):  # Powell's badly scaled function (no. 3)
+    return (1e4 * x * y - 1) ** 2 + (exp(-x) + exp(-y) - 1.0001) ** 2
+
+
+@pytest.mark.parametrize(
+    ("f", "xs"),
+    [
+        (brown, [1.0, 1.0]),
+        (brown, [1e6, 2e-6]),
+        (brown, [-1.2, 3.0]),
+        (lambda v: brown(*v), [[1.0, 1.0]]),
+        (powell, [0.0, 1.0]),
+        (lambda x: (1e16 + x) - 1e16, [3.0]),
+        (lambda x: (1e8 + x) ** 2 - 1e16, [3.0]),
+        (lambda x, y: 1e6 * (x - y) ** 2 + exp(1e-8 * x), [1e4, 1.0]),
+        (lambda x: sin(1e6 * x), [0.3]),
+    ],
+)
+def test_a_right_gradient_of_a_badly_scaled_function_passes(f, xs):
+    check_gradients(f, xs)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.001, -1.0])
+@pytest.mark.parametrize(
+    "row", [op for op in ops.TABLE.values() if op.arity == 1 and op.public], ids=lambda op: op.name
+)
+def test_a_wrong_rule_is_found(row, factor):
+    x = 1.3 if row.name == "acosh" else 0.6
+    if row.partials(x, row.forward(x))[0] == 0.0:
+        pytest.skip("a step: factors of 0 are right")
+    slip = define_op("slip", row.forward, lambda x, y: factor * row.partials(x, y)[0])
+    check_gradients(lambda x, y: 3.0 * row(x) * y + y, [x, 0.7])
+    with pytest.raises(GradientError):
+        check_gradients(lambda x, y: 3.0 * slip(x) * y + y, [x, 0.7])
+
+
+def test_a_wrong_rule_is_found_in_a_badly_scaled_function():
+    with pytest.raises(GradientError):
+        check_gradients(lambda x, y: wrong(1e3 * x, y) - 1e12, [2.0, 1e-6])
 
 
 wrong = define_op("wrong", lambda x, y: x * x + y, lambda x, y, z: (3 * x, 1.0))

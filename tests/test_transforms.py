@@ -37,6 +37,7 @@ from autograd_lite import (
     value_and_grad,
     vjp,
 )
+from autograd_lite.trees import Tree
 
 JAX = json.loads((Path(__file__).parent / "reference" / "jax_numbers.json").read_text())
 
@@ -742,8 +743,63 @@ def test_minimize_passes_options_on_and_takes_any_structure():
     result = minimize(
         lambda p: (p["a"] - 3) ** 2 + p["b"] ** 2, {"a": 0.0, "b": 1.0}, "L-BFGS-B", bounds=[(0, 2), (-1, 1)]
     )
-    assert result.x == pytest.approx([2.0, 0.0], abs=1e-6)
+    assert result.x == pytest.approx({"a": 2.0, "b": 0.0}, abs=1e-6)
 
 
 def test_minimize_of_one_number():
-    assert minimize(lambda x: (x - 2) ** 2, 0.0).x == pytest.approx([2.0])
+    assert minimize(lambda x: (x - 2) ** 2, 0.0).x == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("x0", [0.0, [0.0, 1.0], (0.0, 1.0), {"a": [0.0], "b": 1.0}, np.array([[0.0], [1.0]])])
+def test_the_minimum_has_the_structure_of_the_start(x0):
+    def squares(x):
+        return sum(((number - 2.0) ** 2 for number in Tree(x, "x").numbers), start=0.0)
+
+    found = minimize(squares, x0).x
+    assert type(found) is type(x0)
+    assert Tree(found, "x").matches(Tree(x0, "x"))
+    assert np.shape(found) == np.shape(x0)
+
+
+SAMPLES = [3.0 + 2.0 * math.sin(7.0 * i) for i in range(30)]
+STARTS = [[0.0, 1.0], [1.0, 1.0], [0.0, 5.0], [10.0, 1.0], [-5.0, 2.0], [3.0, 0.5]]
+
+
+def gaussian(p):
+    """Minus the log likelihood of the samples: not defined where the standard deviation p[1] is not positive."""
+    return sum((log(p[1]) + 0.5 * ((x - p[0]) / p[1]) ** 2 for x in SAMPLES), start=0.0)
+
+
+METHODS = [
+    "BFGS",
+    "CG",
+    "L-BFGS-B",
+    "TNC",
+    "SLSQP",
+    "Newton-CG",
+    "trust-ncg",
+    "trust-krylov",
+    "trust-exact",
+    "Nelder-Mead",
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_minimize_comes_back_from_a_step_outside_the_domain(method):
+    for start in STARTS:
+        assert minimize(gaussian, start, method).x == pytest.approx([np.mean(SAMPLES), np.std(SAMPLES)], abs=5e-3)
+
+
+@pytest.mark.parametrize("method", ["BFGS", "Nelder-Mead"])
+def test_minimize_that_starts_outside_the_domain_is_an_error(method):
+    with pytest.raises(
+        ValueError, match=r"outside the domain of the function, at \[0.0, -1.0\]: math domain error, in log"
+    ):
+        minimize(gaussian, [0.0, -1.0], method)
+    with pytest.raises(ValueError, match=r"outside the domain .*: the result is nan"):
+        minimize(lambda x: x * math.nan, 1.0, method)
+
+
+def test_minimize_passes_on_errors_that_are_not_of_the_domain():
+    with pytest.raises(KeyError):
+        minimize(lambda x: {}[x], 1.0)

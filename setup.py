@@ -53,6 +53,7 @@ def engine_extensions(folder: Path) -> list[Extension]:
     )
     for file in (folder / "c").rglob("*.c"):
         put_docstrings_back(file)
+        make_setters_safe(file)
     include = "/FI" if sys.platform == "win32" else "-include"
     for extension in extensions:
         extension.extra_compile_args += [include, str(TRASHCAN)]
@@ -76,6 +77,23 @@ def put_docstrings_back(c_file: Path) -> None:
                     )
                     getter = rf'(\{{"{name}",\s*\(getter\){room}___{cls.name}_get_{name},\s*[^,]*,\s*)NULL'
                     code = re.sub(getter, with_doc(method, quote='"'), code)
+    c_file.write_text(code, encoding="utf-8")
+
+
+def make_setters_safe(c_file: Path) -> None:
+    """Let no attribute be deleted, and hide the method that makes an object of what it is called on.
+
+    Python deletes an attribute by calling its setter with NULL, which the setter of a property (by mypyc) dereferences.
+    """
+    refusal = """
+            if (value == NULL) {
+                PyErr_SetString(PyExc_AttributeError, "this attribute cannot be deleted");
+                return -1;
+            }"""
+    setter = r"_set_\w+\([^()]*PyObject \*value, void \*closure\)\s*\{(?=\s*char retval = 2;)"
+    code = c_file.read_text(encoding="utf-8")
+    code = re.sub(setter, lambda match: match[0] + refusal, code)
+    code = re.sub(r'\{"__internal_mypyc_setup",.*\},', "", code)
     c_file.write_text(code, encoding="utf-8")
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, Final, final
 
-from autograd_lite.ops import Op
+from autograd_lite.ops import Op, is_number
 
 
 def define_op(
@@ -39,8 +38,8 @@ def define_op(
     Raises
     ------
     TypeError
-        If `name` is no str, or `forward` or `partials` cannot be called; on use, if `forward` returns no real number or
-        `partials` not one derivative for each operand.
+        If `name` or `symbol` is not a str, or `forward` or `partials` cannot be called; on use, if `forward` does not
+        return a real number, or `partials` one for each operand.
 
     Examples
     --------
@@ -53,6 +52,8 @@ def define_op(
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"define_op takes a name, got {name!r}")
+    if symbol is not None and not isinstance(symbol, str):
+        raise TypeError(f"define_op {name!r} takes a str as symbol, got {type(symbol).__name__}: {symbol!r}")
     for what, rule in (("forward", forward), ("partials", partials)):
         if not callable(rule):
             raise TypeError(f"define_op {name!r} takes a function as {what}, got {type(rule).__name__}: {rule!r}")
@@ -80,7 +81,7 @@ class _Forward:
 
     def __call__(self, *xs: float) -> float:
         y = self.rule(*xs)
-        if not isinstance(y, (float, int, Real)):
+        if not is_number(y):
             raise TypeError(f"the forward rule of {self.name} must return a real number, got {type(y).__name__}: {y!r}")
         return float(y)
 
@@ -94,10 +95,11 @@ class _Partials:
         self.rule: Final = rule
 
     def __call__(self, *operands: Any) -> tuple[Any, ...]:
+        on_floats = all([isinstance(operand, float) for operand in operands])
         try:
             result = self.rule(*operands)
         except (ArithmeticError, ValueError):
-            if not all([isinstance(operand, float) for operand in operands]):
+            if not on_floats:
                 raise
             return (math.nan,) * (len(operands) - 1)
         partials = tuple(result) if isinstance(result, (tuple, list)) else (result,)
@@ -105,4 +107,8 @@ class _Partials:
             raise TypeError(
                 f"the partials of {self.name} must be one for each of its {len(operands) - 1} operands, got {result!r}"
             )
-        return tuple([float(partial) if isinstance(partial, Real) else partial for partial in partials])
+        for partial in partials:
+            if on_floats and not is_number(partial):
+                kind = type(partial).__name__
+                raise TypeError(f"the partials of {self.name} must be real numbers, got {kind}: {partial!r}")
+        return tuple([float(partial) if is_number(partial) else partial for partial in partials])

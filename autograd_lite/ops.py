@@ -13,7 +13,9 @@ is why rules divide by `IEEE_DIV` and not by `/` wherever the divisor can be zer
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
+from numbers import Complex, Real
 from typing import Any, Final, final
 
 # Three kinds of number flow through a rule (float, Value, array); what holds for one holds for all, which no static type
@@ -25,6 +27,18 @@ LEAKY_SLOPE: Final = 0.01
 _SQRT_HALF: Final = math.sqrt(0.5)
 _TWO_OVER_SQRT_PI: Final = 2.0 / math.sqrt(math.pi)
 _ONE_OVER_SQRT_TWO_PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
+
+
+def is_number(x: Any) -> bool:
+    """Whether x is a real number: Python's, NumPy's (a 0-d array too), a Fraction, a Decimal."""
+    if isinstance(x, (float, int)):
+        return True
+    dtype = getattr(x, "dtype", None)
+    if dtype is not None:
+        return getattr(x, "ndim", None) == 0 and getattr(dtype, "kind", "?") in "biuf"
+    return isinstance(x, Real) or (
+        isinstance(x, numbers.Number) and not isinstance(x, Complex)
+    )  # a Decimal is not a Real
 
 
 @final
@@ -83,21 +97,30 @@ class Op:
         """Apply the operation to floats, Values or arrays."""
         if self.arity and len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} operands, got {len(operands)}")
-        other: object = None
-        is_plain = True
+        are_floats = True
+        array: object = None
+        strangers: list[object] = []
         for operand in operands:
-            if isinstance(operand, float) or isinstance(operand, int):
+            if type(operand) is float:
                 continue
+            are_floats = False
             record = getattr(operand, "_record", None)
-            if record is not None:  # a Value: floor 2 knows what to do with it
+            if record is not None:  # a Value knows what to do with it
                 return record(self, operands)
-            other = operand
-            is_plain = False
-        if is_plain:
+            if is_number(operand):
+                continue
+            if hasattr(operand, "__array_ufunc__"):
+                array = operand
+            else:
+                strangers.append(operand)
+        if are_floats:
             return float(self.forward(*operands))
-        if hasattr(other, "__array_ufunc__"):
+        if array is not None:
             return self._on_arrays(operands)
-        raise TypeError(f"{self.name} takes numbers, Values or NumPy arrays, got {type(other).__name__}: {other!r}")
+        for stranger in strangers:
+            kind = type(stranger).__name__
+            raise TypeError(f"{self.name} takes numbers, Values or NumPy arrays, got {kind}: {stranger!r}")
+        return float(self.forward(*[float(operand) for operand in operands]))  # a rule computes with floats
 
     def _on_arrays(self, operands: tuple[Number, ...]) -> Number:
         import numpy

@@ -13,16 +13,16 @@ This file is typed Python that mypyc compiles to a native extension; it runs unc
 from __future__ import annotations
 
 import math
+import operator
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from numbers import Complex, Number, Real
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from autograd_lite import ops
 from autograd_lite._native import i64, mypyc_attr
-from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, ieee_power
+from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, ieee_power, is_number
 
 if TYPE_CHECKING:
     from autograd_lite.drawing import Picture
@@ -50,6 +50,11 @@ class _Engine:
         # parents ("backward").
         self.inspector: Callable[[str, Value], None] | None = None
 
+
+_NO_CLOSURES: Final = (
+    "a Value has no _backward: backward() applies the rules of the operations table, and define_op(name, forward, partials)"
+    " adds an operation of your own"
+)
 
 _EVERY_THREAD: Final = -1  # no thread's number
 _engine: Final = _Engine()
@@ -183,12 +188,12 @@ class Value:
     (-4.0, 2.0)
     """
 
-    __slots__ = ("_data", "_extra", "_grad", "_left", "_mark", "_op", "_partial_left", "_partial_right", "_right")
+    __slots__ = ("_data", "_extra", "_grad", "_left", "_mark", "_partial_left", "_partial_right", "_right", "_row")
 
-    def __init__(self, data: object, label: str = "") -> None:
+    def __init__(self, data: object, label: object = "") -> None:
         self._data: float = data if type(data) is float else _as_float(data, "Value")
         self._grad: float = 0.0
-        self._op: Op | None = None
+        self._row: Op | None = None
         # One or two operands have a slot each. A slot without a parent belongs to a constant, which stands in the
         # place of its partial. A leaf has no partials: on the left a pass keeps the gradient that the leaf held before
         # it, on the right stands the moment when the leaf was made.
@@ -198,8 +203,8 @@ class Value:
         self._partial_right: float = _engine.moment
         self._extra: _Extra | None = None
         self._mark: i64 = 0
-        if label:
-            self.label = label
+        if type(label) is not str or label:
+            self._set_label(label)
 
     def __init_subclass__(cls) -> None:
         raise TypeError("Value cannot be subclassed (it is a native class): add an operation with define_op")
@@ -222,6 +227,8 @@ class Value:
 
     @grad.setter
     def grad(self, grad: object) -> None:
+        if grad is None:  # as other libraries clear it
+            grad = 0.0
         self._grad = grad if type(grad) is float else _as_float(grad, "the grad of", self)
 
     @property
@@ -231,6 +238,9 @@ class Value:
 
     @label.setter
     def label(self, label: object) -> None:
+        self._set_label(label)
+
+    def _set_label(self, label: object) -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, got {type(label).__name__}: {label!r}")
         self._with_extra().label = label
@@ -238,12 +248,12 @@ class Value:
     @property
     def op(self) -> Op | None:
         """The row of the operations table that made this node; None on a leaf."""
-        return self._op
+        return self._row
 
     @property
     def is_leaf(self) -> bool:
         """Whether this node is an input of the graph: made from a number, not by an operation."""
-        return self._op is None
+        return self._row is None
 
     @property
     def operands(self) -> tuple[Value | float, ...]:
@@ -264,7 +274,7 @@ class Value:
 
     def _edges(self) -> tuple[tuple[Value | float, ...], tuple[float, ...]]:
         """Operands and partials side by side, whichever way this node stores them."""
-        op = self._op
+        op = self._row
         if op is None:
             return (), ()
         extra = self._extra
@@ -292,7 +302,7 @@ class Value:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
-    def __format__(self, spec: str) -> str:
+    def __format__(self, spec: Any) -> str:
         return format(self._data, spec) if spec else repr(self)
 
     def __float__(self) -> float:
@@ -310,10 +320,36 @@ class Value:
             _decide("bool()", self)
         return self._data != 0.0
 
-    def __round__(self, digits: int | None = None) -> int | float:
+    def __trunc__(self) -> int:
+        return int(self)
+
+    def __round__(self, digits: Any = None) -> int | float:
         if _engine.watcher is not None:
             _decide("float()", self)
-        return round(self._data, digits)
+        data: Any = self._data
+        return round(data, digits)  # type: ignore[no-any-return]
+
+    def is_integer(self) -> bool:
+        """Whether the number has no fraction, as of a float."""
+        return float(self).is_integer()
+
+    def as_integer_ratio(self) -> tuple[int, int]:
+        """Two integers whose ratio is the number, as of a float."""
+        return float(self).as_integer_ratio()
+
+    @property
+    def real(self) -> Value:
+        """The Value itself, as of a float."""
+        return self
+
+    @property
+    def imag(self) -> float:
+        """0.0, as of a float."""
+        return 0.0
+
+    def conjugate(self) -> Value:
+        """Return the Value itself, as a float does."""
+        return self
 
     def __hash__(self) -> int:
         return object.__hash__(self)
@@ -323,41 +359,33 @@ class Value:
             _decide("comparison", self)
         return self is other
 
-    def __lt__(self, other: object) -> bool:
-        if _engine.watcher is not None:
-            _decide("comparison", self)
+    def __lt__(self, other: object) -> Any:
         if isinstance(other, Value):
+            if _engine.watcher is not None:
+                _decide("comparison", self)
             return self._data < other._data
-        if isinstance(other, (float, int, Number)):
-            return bool(self._data < other)  # type: ignore[operator]
-        return NotImplemented
+        return _compare(operator.lt, self, other)
 
-    def __le__(self, other: object) -> bool:
-        if _engine.watcher is not None:
-            _decide("comparison", self)
+    def __le__(self, other: object) -> Any:
         if isinstance(other, Value):
+            if _engine.watcher is not None:
+                _decide("comparison", self)
             return self._data <= other._data
-        if isinstance(other, (float, int, Number)):
-            return bool(self._data <= other)  # type: ignore[operator]
-        return NotImplemented
+        return _compare(operator.le, self, other)
 
-    def __gt__(self, other: object) -> bool:
-        if _engine.watcher is not None:
-            _decide("comparison", self)
+    def __gt__(self, other: object) -> Any:
         if isinstance(other, Value):
+            if _engine.watcher is not None:
+                _decide("comparison", self)
             return self._data > other._data
-        if isinstance(other, (float, int, Number)):
-            return bool(self._data > other)  # type: ignore[operator]
-        return NotImplemented
+        return _compare(operator.gt, self, other)
 
-    def __ge__(self, other: object) -> bool:
-        if _engine.watcher is not None:
-            _decide("comparison", self)
+    def __ge__(self, other: object) -> Any:
         if isinstance(other, Value):
+            if _engine.watcher is not None:
+                _decide("comparison", self)
             return self._data >= other._data
-        if isinstance(other, (float, int, Number)):
-            return bool(self._data >= other)  # type: ignore[operator]
-        return NotImplemented
+        return _compare(operator.ge, self, other)
 
     # --- arithmetic ---------------------------------------------------------------------------------------------------
     # The rows of the table for + - * are written out for speed, here and in `_evaluate`, with a few more; a test holds
@@ -449,17 +477,17 @@ class Value:
             is_replayed = self._extra is not None and self._extra.order is not None
             nodes = self.topological_order() if is_replayed else self._discover()
             for node in nodes:
-                if node._op is None:
+                if node._row is None:
                     node._partial_left = node._grad
             try:
                 self._send_gradients(seed, nodes, is_replayed)
             except BaseException:  # an interrupt: no gradient is lost
                 for node in nodes:
-                    if node._op is None:
+                    if node._row is None:
                         node._grad = node._partial_left
                 raise
             for node in nodes:
-                if node._op is None:
+                if node._row is None:
                     node._grad += node._partial_left
 
     def _send_gradients(self, seed: float, nodes: list[Value], is_sorted: bool) -> None:
@@ -510,12 +538,12 @@ class Value:
                 extra.order = self._ancestors()
             inspector = _engine.inspector
             for node in extra.order:
-                if node._op is not None:
-                    _evaluate(node, node._op)
+                if node._row is not None:
+                    _evaluate(node, node._row)
                     if inspector is not None:
                         inspector("forward", node)
-            if self._op is not None:
-                _evaluate(self, self._op)
+            if self._row is not None:
+                _evaluate(self, self._row)
                 if inspector is not None:
                     inspector("forward", self)
         return self._data
@@ -615,12 +643,12 @@ class Value:
         # A pickler recurses into what a node refers to. So the ancestors come first, oldest first: each then refers
         # only to nodes that the pickler has seen, at any depth of the graph.
         flat: set[int] = getattr(_pickling, "nodes", set())
-        ancestors = None if id(self) in flat or self._op is None else _Ancestors(self._ancestors())
+        ancestors = None if id(self) in flat or self._row is None else _Ancestors(self._ancestors())
         return _restore, (ancestors, *self._state())
 
     def _state(self) -> tuple[Op | None, float, float, str, tuple[Value | float, ...], tuple[float, ...]]:
         operands, partials = self._edges()
-        return self._op, self._data, self._grad, self.label, operands, partials
+        return self._row, self._data, self._grad, self.label, operands, partials
 
     # --- the functions of one or two numbers, as methods --------------------------------------------------------------
 
@@ -724,23 +752,63 @@ class Value:
         """The Gaussian error linear unit, self times the normal distribution function of self."""
         return _apply_unary(ops.GELU, self)
 
-    def atan2(self, other: Value | float) -> Value:
+    def atan2(self, other: object) -> Value:
         """The angle of the point (other, self), in radians."""
         return _apply_binary(ops.ATAN2, self, other)
 
-    def hypot(self, other: Value | float) -> Value:
+    def hypot(self, other: object) -> Value:
         """sqrt(self**2 + other**2), without overflow."""
         return _apply_binary(ops.HYPOT, self, other)
 
-    def maximum(self, other: Value | float) -> Value:
+    def maximum(self, other: object) -> Value:
         """The larger of the two; at a tie each takes half of the gradient."""
         return _apply_binary(ops.MAXIMUM, self, other)
 
-    def minimum(self, other: Value | float) -> Value:
+    def minimum(self, other: object) -> Value:
         """The smaller of the two; at a tie each takes half of the gradient."""
         return _apply_binary(ops.MINIMUM, self, other)
 
+    def abs(self) -> Value:
+        """The absolute value, `abs(self)`."""
+        return _apply_unary(ops.ABS, self)
+
+    def pow(self, exponent: object) -> Value:
+        """The power, `self**exponent`."""
+        return _apply_binary(POW, self, exponent)
+
+    # --- NumPy, and other libraries' names ----------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        # NumPy comes here with each of its functions that is given a Value itself (and not in an array of objects).
+        return _apply_ufunc(ufunc, method, inputs, options)
+
+    @property
+    def _prev(self) -> set[Value]:
+        """The parents, as a set (micrograd's name)."""
+        return set(self.parents)
+
+    @property
+    def _children(self) -> tuple[Value, ...]:
+        """The parents (microgpt's name)."""
+        return self.parents
+
+    @property
+    def _op(self) -> str:
+        """The symbol of the operation; empty on a leaf (micrograd's name)."""
+        return "" if self._row is None else self._row.symbol
+
+    @property
+    def _backward(self) -> Any:
+        """Not there: micrograd's closures are a table of rules here."""
+        raise AttributeError("_backward")  # on which Python asks `__getattr__`
+
+    @_backward.setter
+    def _backward(self, rule: Any) -> None:
+        raise AttributeError(_NO_CLOSURES)
+
     def __getattr__(self, name: str) -> Any:
+        if name == "_backward":
+            raise AttributeError(_NO_CLOSURES)
         # NumPy applies a function to an array of objects by calling the method of its name, and some names are its own.
         if name.startswith("arc"):
             return getattr(self, "a" + name[3:])
@@ -755,14 +823,21 @@ class Value:
         return record_sequence(op, operands)
 
 
-def _as_float(number: object, what: str, node: Value | None = None) -> float:
+def _compare(relation: Callable[[Any, Any], Any], value: Value, other: object) -> Any:
+    """Compare with a number as a float does: exactly, whatever the size of an int; leave the rest to `other`."""
+    if _engine.watcher is not None:
+        _decide("comparison", value)
+    return bool(relation(value._data, other)) if is_number(other) else NotImplemented
+
+
+def _as_float(number: Any, what: str, node: Value | None = None) -> float:
     """Return a real number as a float; `what` and `node` say in the error what it was meant for."""
-    if isinstance(number, float):
+    if is_number(number):
         return float(number)
-    if isinstance(number, (int, Real)) or (isinstance(number, Number) and not isinstance(number, Complex)):
-        return float(number)  # type: ignore[arg-type]  # a Decimal is a Number, but no Real
-    if getattr(number, "ndim", None) == 0 and getattr(number, "dtype", _NO_DTYPE).kind in "biuf":  # NumPy
-        return float(number)  # type: ignore[arg-type]
+    if getattr(number, "ndim", None) == 0 and hasattr(number, "item"):  # another library's tensor of one number
+        item = number.item()
+        if isinstance(item, (float, int)):
+            return float(item)
     kind = type(number).__name__
     if isinstance(number, Value):
         hint = "use it as it is, or detach() it for a leaf with the same data"
@@ -780,13 +855,6 @@ def _as_float(number: object, what: str, node: Value | None = None) -> float:
     raise TypeError(f"{what} takes a real number, got {kind} {shown if len(shown) < 80 else '...'}: {hint}")
 
 
-class _NoDtype:
-    kind: str = "?"
-
-
-_NO_DTYPE: Final = _NoDtype()
-
-
 # --- making nodes -----------------------------------------------------------------------------------------------------
 
 
@@ -795,7 +863,7 @@ def _node(
 ) -> Value:
     """Make the node of an operation whose result and partials are known already."""
     node = Value(data)
-    node._op = op
+    node._row = op
     node._left = left
     node._right = right
     node._partial_left = partial_left
@@ -811,7 +879,7 @@ def _settle(node: Value) -> None:
     if inspector is not None:
         inspector("build", node)
     if not is_recording():
-        node._op = None
+        node._row = None
         node._left = None
         node._right = None
         node._partial_left = 0.0
@@ -822,7 +890,7 @@ def _settle(node: Value) -> None:
 def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None, right_constant: float) -> Value:
     """Make the node of a row with one or two operands; a constant counts where there is no parent."""
     node = Value(0.0)
-    node._op = op
+    node._row = op
     node._left = left
     node._right = right
     node._partial_left = left_constant
@@ -839,13 +907,9 @@ def _apply_unary(op: Op, x: Value) -> Value:
 
 def _operate(op: Op, left: object, right: object) -> Any:
     """Apply an operator of Python; where an operand is neither a Value nor a number, leave it to that operand."""
-    if _is_operand(left) and _is_operand(right):
+    if (isinstance(left, Value) or is_number(left)) and (isinstance(right, Value) or is_number(right)):
         return _apply_binary(op, left, right)
     return NotImplemented
-
-
-def _is_operand(x: object) -> bool:
-    return isinstance(x, Value) or isinstance(x, float) or isinstance(x, int) or isinstance(x, Real)
 
 
 def _apply_binary(op: Op, left: object, right: object) -> Value:
@@ -888,12 +952,76 @@ def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
             operands = tuple([x if isinstance(x, Value) else _as_float(x, op.name) for x in operands])
             break
     node = Value(0.0)
-    node._op = op
+    node._row = op
     node._with_extra().operands = operands
     _evaluate(node, op)
     if _engine.contexts:
         _settle(node)
     return node
+
+
+# --- NumPy's functions ------------------------------------------------------------------------------------------------
+
+_COMPARISONS: Final = {
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}
+
+
+def _apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Apply a function of NumPy that was given a Value.
+
+    Of numbers alone it is the operation of the table with that name, or Python's comparison; with an array it is applied
+    to each element, which for an array of objects calls the method of that name.
+    """
+    import numpy
+
+    operands = [x[()] if isinstance(x, numpy.ndarray) and x.ndim == 0 else x for x in inputs]
+    if method == "__call__" and not options and all([isinstance(x, Value) or is_number(x) for x in operands]):
+        name = ufunc.__name__
+        if name in _COMPARISONS:  # in Python's numbers: NumPy's own would come back here
+            return _COMPARISONS[name](*[x if isinstance(x, Value) else _python_number(x) for x in operands])
+        op = ops.TABLE.get(_TABLE_NAMES.get(name, name))
+        if op is not None and op.public and op.arity == len(operands):
+            return op(*[x if isinstance(x, Value) else _as_float(x, op.name) for x in operands])
+    boxes: list[Any] = []
+    for x in inputs:
+        if isinstance(x, Value):
+            box = numpy.empty((), dtype=object)
+            box[()] = x
+            boxes.append(box)
+        else:
+            boxes.append(x)
+    return getattr(ufunc, method)(*boxes, **options)
+
+
+def _python_number(x: Any) -> Any:
+    number = x.item() if hasattr(x, "item") else x
+    return _as_float(number, "a comparison") if hasattr(number, "dtype") else number  # a longdouble is its own item
+
+
+# NumPy's names of operations that the table calls otherwise.
+_TABLE_NAMES: Final = {
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "div",
+    "power": "pow",
+    "float_power": "pow",
+    "negative": "neg",
+    "absolute": "abs",
+    "fabs": "abs",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "arctan2": "atan2",
+}
 
 
 # --- one node of a pass -----------------------------------------------------------------------------------------------
@@ -984,11 +1112,11 @@ def _evaluate(node: Value, op: Op) -> None:
 
 def application(node: Value) -> str:
     """What a node computes, for messages: `log(x=2.0)`; the label, or `a leaf`, where no operation made it."""
-    if node._op is None:
+    if node._row is None:
         return node.label or "a leaf"
     operands = node.operands
     shown = [f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else repr(_number(x)) for x in operands[:8]]
-    return f"{node._op.name}({', '.join(shown)}{', …' if len(operands) > len(shown) else ''})"
+    return f"{node._row.name}({', '.join(shown)}{', …' if len(operands) > len(shown) else ''})"
 
 
 def origin_of(node: Value) -> object:
@@ -1185,7 +1313,7 @@ def _restore(
     """Make a node from its parts, as `Value._state` gives them."""
     node = Value(data, label)
     node._grad = grad
-    node._op = op
+    node._row = op
     if op is None:
         return node
     if op.arity == 1 or op.arity == 2:

@@ -8,8 +8,9 @@ from typing import Any
 
 from autograd_lite import ops
 from autograd_lite.adjoints import Number, gradients, substitute
+from autograd_lite.objections import calls
 from autograd_lite.trees import Tree, as_number, to_array
-from autograd_lite.value import Value, depends_on_older, gradients_of, is_recording, next_moment, recording
+from autograd_lite.value import Value, begin_call, depends_on_older, end_call, gradients_of, is_recording, recording
 
 
 class Call:
@@ -30,19 +31,27 @@ class Call:
         self.given = [number for tree in self.trees for number in tree.numbers]
         self.name: str = getattr(f, "__name__", "the function")
         self.is_quiet = not is_recording()
-        self.moment = next_moment()
-        self.leaves = [
-            Value(number.data, number.label) if isinstance(number, Value) else Value(number) for number in self.given
-        ]
-        rest = iter(self.leaves)
-        lifted = list(args)
-        for i, tree in zip(self.positions, self.trees, strict=True):
-            lifted[i] = tree.fill(islice(rest, len(tree.numbers)))
-        if self.is_quiet:
-            with recording():
-                self.output = f(*lifted, **kwargs)
-        else:
-            self.output = f(*lifted, **kwargs)
+        self.moment = begin_call()
+        try:
+            self.leaves = [
+                Value(number.data, number.label) if isinstance(number, Value) else Value(number)
+                for number in self.given
+            ]
+            rest = iter(self.leaves)
+            lifted = list(args)
+            for i, tree in zip(self.positions, self.trees, strict=True):
+                lifted[i] = tree.fill(islice(rest, len(tree.numbers)))
+            outer = calls.set((*calls.get(), (f, self.leaves)))
+            try:
+                if self.is_quiet:
+                    with recording():
+                        self.output = f(*lifted, **kwargs)
+                else:
+                    self.output = f(*lifted, **kwargs)
+            finally:
+                calls.reset(outer)
+        finally:
+            end_call()
 
     def scalar(self, transform: str) -> Value:
         """What the function returned, which is to be one number."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class _Engine:
     """What all graphs of the process share."""
 
-    __slots__ = ("contexts", "inspector", "lock", "moment", "next_mark", "watcher")
+    __slots__ = ("calls", "contexts", "inspector", "lock", "moment", "next_mark", "objector", "watcher")
 
     def __init__(self) -> None:
         # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
@@ -41,6 +41,10 @@ class _Engine:
         self.next_mark: i64 = 1
         # Goes on by one with each call of a function that is being differentiated: what is older, the function captured.
         self.moment: float = 0.0
+        # How many such calls run at the moment, and what is then called where a program takes a Value for a plain number,
+        # because no derivative goes through that.
+        self.calls: i64 = 0
+        self.objector: Callable[[str, Value, object], None] | None = None
         # The contexts that are open, in which a new node is not left as it is: for each thread that is inside no_grad()
         # the depth of nesting, and an entry for the inspector. (One dict, so that a new node costs one look.)
         self.contexts: Final[dict[int, int]] = {}
@@ -71,6 +75,17 @@ def _decide(what: str, value: Value) -> None:
     watcher = _engine.watcher
     if watcher is not None:
         watcher(what, value)
+
+
+def set_objector(objector: Callable[[str, Value, object], None]) -> None:
+    """Have `objector("float()", value, None)` or `("==", value, number)` called while a function is differentiated."""
+    _engine.objector = objector
+
+
+def _object_to(what: str, value: Value, other: object) -> None:
+    objector = _engine.objector
+    if objector is not None:
+        objector(what, value, other)
 
 
 def set_inspector(inspector: Callable[[str, Value], None] | None) -> None:
@@ -308,11 +323,15 @@ class Value:
     def __float__(self) -> float:
         if _engine.watcher is not None:
             _decide("float()", self)
+        if _engine.calls > 0:
+            _object_to("float()", self, None)
         return self._data
 
     def __int__(self) -> int:
         if _engine.watcher is not None:
             _decide("float()", self)
+        if _engine.calls > 0:
+            _object_to("int()", self, None)
         return int(self._data)
 
     def __bool__(self) -> bool:
@@ -326,6 +345,8 @@ class Value:
     def __round__(self, digits: Any = None) -> int | float:
         if _engine.watcher is not None:
             _decide("float()", self)
+        if _engine.calls > 0:
+            _object_to("round()", self, None)
         data: Any = self._data
         return round(data, digits)  # type: ignore[no-any-return]
 
@@ -357,6 +378,8 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if _engine.watcher is not None and isinstance(other, (float, int)):
             _decide("comparison", self)
+        if _engine.calls > 0 and isinstance(other, (float, int, Number)):
+            _object_to("==", self, other)
         return self is other
 
     def __lt__(self, other: object) -> Any:
@@ -1260,11 +1283,17 @@ def _receive_tangent(node: Value, moves: i64) -> None:
                 node._mark = moves
 
 
-def next_moment() -> float:
+def begin_call() -> float:
     """Begin a call of a function that is differentiated: the leaves made until now have this moment or an earlier one."""
     moment = _engine.moment
     _engine.moment = moment + 1.0
+    _engine.calls += 1
     return moment
+
+
+def end_call() -> None:
+    """End what `begin_call` began."""
+    _engine.calls -= 1
 
 
 def depends_on_older(y: Value, moment: float) -> bool:

@@ -378,7 +378,7 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if _engine.watcher is not None and isinstance(other, (float, int)):
             _decide("comparison", self)
-        if _engine.calls > 0 and isinstance(other, (float, int, Number)):
+        if _engine.calls > 0 and is_number(other):
             _object_to("==", self, other)
         return self is other
 
@@ -1257,7 +1257,7 @@ def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[f
                     x._grad = speed
                     x._mark = moves
             for node in nodes:
-                if node._op is not None:
+                if node._row is not None:
                     _receive_tangent(node, moves)
             return [y._grad for y in ys]
         finally:
@@ -1300,7 +1300,7 @@ def depends_on_older(y: Value, moment: float) -> bool:
     """Whether `y` was computed from a leaf that was made by the moment given."""
     with _engine.lock:
         for node in y._discover():
-            if node._op is None and node._partial_right <= moment:
+            if node._row is None and node._partial_right <= moment:
                 return True
     return False
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Final
 
 from autograd_lite.callers import Line, user_line
+from autograd_lite.text import escaped
 from autograd_lite.value import Value, application, origin_of, set_inspector, set_origin
 
 
@@ -115,12 +116,12 @@ def _of_gradient(node: Value, parent: Value, partial: float) -> str:
 
 
 def _named(node: Value) -> str:
-    label = f"{node.label}: " if node.label else ""
+    label = f"{escaped(node.label)}: " if node.label else ""
     return f"{label}{application(node)} = {node.data}"
 
 
 def _name(node: Value) -> str:
-    return node.label or application(node)
+    return escaped(node.label) or application(node)
 
 
 def _error(node: Value, what: str) -> AnomalyError:

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Final, NamedTuple
 
+from autograd_lite.text import escaped
+
 _PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -18,10 +20,10 @@ class Line(NamedTuple):
     function: str
 
     def __str__(self) -> str:
-        where = f"{os.path.basename(self.path)}, line {self.number}"
+        where = f"{escaped(os.path.basename(self.path))}, line {self.number}"
         if not self.function.startswith("<"):
             where += f", in {self.function}"
-        text = linecache.getline(self.path, self.number).strip()
+        text = escaped(linecache.getline(self.path, self.number).strip(), limit=200)
         return f"{where}, `{text}`" if text else where
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from autograd_lite.tables import in_columns
+from autograd_lite.text import escaped
 from autograd_lite.trees import Tree
 from autograd_lite.value import Value, gradients_of, no_grad
 
@@ -106,7 +107,7 @@ def check_gradients(f: Callable[..., Any], xs: Sequence[Any], rtol: float = 1e-5
             if _agree(slope, estimate, rtol, atol + error):
                 continue
             numbers = (leaf.data, slope, estimate, abs(slope - estimate))
-            rows.append((leaf.label or name, *[_short(number) for number in numbers]))
+            rows.append((escaped(leaf.label or name), *[_short(number) for number in numbers]))
     if rows:
         table = in_columns([("input", "x", "ours", "numerical", "difference"), *rows], gap="   ")
         raise GradientError(

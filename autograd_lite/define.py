@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, final
 
 from autograd_lite.ops import Op, is_number
+from autograd_lite.text import escaped
 
 
 def define_op(
@@ -57,7 +58,9 @@ def define_op(
     for what, rule in (("forward", forward), ("partials", partials)):
         if not callable(rule):
             raise TypeError(f"define_op {name!r} takes a function as {what}, got {type(rule).__name__}: {rule!r}")
-    return Op(name, symbol or name, _arity(forward), _Forward(name, forward), _Partials(name, partials))
+    symbol = symbol or name
+    name = escaped(name)
+    return Op(name, symbol, _arity(forward), _Forward(name, forward), _Partials(name, partials))
 
 
 def _arity(function: Callable[..., Any]) -> int:

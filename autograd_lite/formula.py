@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from autograd_lite import ops
 from autograd_lite.ops import Op
+from autograd_lite.text import escaped, quoted
 
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(1, 6)
 
@@ -91,7 +92,7 @@ def write(op: Op, operands: list[Text], notation: Notation) -> Text:
         return write_sum(operands, notation)
     if notation is Notation.LATEX:
         return _write_latex_function(op, operands)
-    return Text(f"{printable(op.symbol)}({', '.join([x.text for x in operands])})")
+    return Text(f"{escaped(op.symbol)}({', '.join([x.text for x in operands])})")
 
 
 def _write_infix(op: Op, left: Text, right: Text, notation: Notation) -> Text:
@@ -147,7 +148,7 @@ def _write_python_function(op: Op, operands: list[Text]) -> Text:
     inside = ", ".join(texts)
     if op.arity == 0 and op in (ops.TOTAL, ops.MEAN, ops.LOGSUMEXP):
         inside = f"[{inside}]"
-    return Text(f"{printable(op.symbol)}({inside})")
+    return Text(f"{escaped(op.symbol)}({inside})")
 
 
 def _write_latex_function(op: Op, operands: list[Text]) -> Text:
@@ -161,6 +162,15 @@ def _write_latex_function(op: Op, operands: list[Text]) -> Text:
 
 def _parenthesised(text: str, notation: Notation) -> str:
     return rf"\left({text}\right)" if notation is Notation.LATEX else f"({text})"
+
+
+def nesting(text: str) -> int:
+    """How deep the brackets of a formula are nested."""
+    depth = deepest = 0
+    for c in text:
+        depth += (c in "([{") - (c in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 # --- numbers and names ------------------------------------------------------------------------------------------------
@@ -188,9 +198,14 @@ def number(x: float, notation: Notation, digits: int = 10) -> Text:
 
 
 def name(label: str, notation: Notation) -> Text:
-    """A label as it stands in a formula: in LaTeX `w12` has an index, and nothing in a label is a command."""
-    if notation is not Notation.LATEX:
-        return Text(label)
+    """A label as it stands in a formula: in LaTeX `w12` has an index, and nothing in a label is a command.
+
+    In Python, one that could be read as something else (`a + b`, `2w`) is quoted.
+    """
+    if notation is Notation.PYTHON:
+        return Text(label if label.isprintable() and _UNQUOTED.fullmatch(label) else quoted(label))
+    if notation is Notation.PLAIN:
+        return Text(escaped(label))
     match = _INDEXED.fullmatch(label)
     if match is None:
         return Text(rf"\mathrm{{{_latex_escape(label)}}}")
@@ -205,6 +220,9 @@ _GREEK: Final = (
     " Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 )
 _INDEXED: Final = re.compile(rf"([^\W\d_]|{'|'.join(_GREEK.split())})(?:(?:_?([0-9]+))|_([A-Za-z0-9]))?")
+# w, layers[0].w[1], ∂J, x₁, two words: without the signs of a formula; in brackets after it, an index.
+_WORD: Final = r"[^\s+\-*/%^@=<>!&|~()\[\]{},;:'\"\\`#$?]+"
+_UNQUOTED: Final = re.compile(rf"(?![\d.]){_WORD}(?: {_WORD})*(?:\[[\w ,]+\](?:\.{_WORD})?)*")
 _LATEX_ESCAPES: Final = {
     **{ord(character): f"\\{character}" for character in "{}$&#%_ "},
     ord("\\"): r"\backslash ",
@@ -214,7 +232,7 @@ _LATEX_ESCAPES: Final = {
 
 
 def _latex_escape(text: str) -> str:
-    return printable(text).translate(_LATEX_ESCAPES)
+    return escaped(text).translate(_LATEX_ESCAPES)
 
 
 def printable(text: str) -> str:

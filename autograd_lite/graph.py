@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from autograd_lite import formula, symbolic
@@ -11,6 +15,10 @@ from autograd_lite.value import Value
 
 if TYPE_CHECKING:
     import networkx
+
+
+_DEEPEST: Final = 50  # levels within one formula; Python's own parser follows about 90 parentheses
+_LONGEST_LINE: Final = 500  # characters, after which a part gets a name
 
 
 class Edge(NamedTuple):
@@ -97,34 +105,46 @@ class Graph:
             levels[depth[node]].append(node)
         return levels
 
-    def expression(self, max_length: int = 10_000) -> str:
+    def expression(self, max_length: int = 1000) -> str:
         """The graph as a formula, with no more parentheses than it needs.
 
-        An unlabelled leaf is written as its number. The formula is valid Python, and computes the same floats.
+        An unlabelled leaf is written as its number. The formula is valid Python where the labels are names, and
+        computes the same floats.
 
-        Raises
-        ------
-        ValueError
-            If it would be longer than `max_length` characters: a shared node is written out at each use.
+        Parameters
+        ----------
+        max_length : int
+            A formula of more characters is written in lines: each shared part once, with a name (its own, or `v1`,
+            `v2` …), and in the last line the name of the result.
 
         Examples
         --------
         >>> w, x = Value(2.0, "w"), Value(-2.0, "x")
         >>> Graph(0.5 * (w * x - (w - 1)) ** 2).expression()
         '0.5 * (w * x - (w - 1))**2'
+        >>> y = x
+        >>> for _ in range(20):
+        ...     y = y * y
+        >>> Graph(y).expression().splitlines()[:3]
+        ['v1 = x * x', 'v2 = v1 * v1', 'v3 = v2 * v2']
         """
-        return self._formula(Notation.PYTHON, max_length)
+        text = self._formula(Notation.PYTHON, max_length)
+        if text is not None:
+            return text
+        lines = self._lines(Notation.PYTHON)
+        return "\n".join([*[f"{name} = {written}" for name, written in lines], lines[-1][0]])
 
-    def latex(self, max_length: int = 10_000) -> str:
+    def latex(self, max_length: int = 1000) -> str:
         r"""The graph as a LaTeX formula, in math mode and without the dollar signs.
 
         A label of one letter (or the name of a Greek one) with an index is written as such: `w12` is `w_{12}`. Numbers
         have at most 10 significant digits.
 
-        Raises
-        ------
-        ValueError
-            If it would be longer than `max_length` characters: a shared node is written out at each use.
+        Parameters
+        ----------
+        max_length : int
+            A formula of more characters is written in lines (an `aligned` environment), each shared part once, with a
+            name.
 
         Examples
         --------
@@ -132,29 +152,55 @@ class Graph:
         >>> print(Graph((w * x).sigmoid() / 2).latex())
         \frac{\sigma\left(w_{1} \cdot x\right)}{2}
         """
-        return self._formula(Notation.LATEX, max_length)
+        text = self._formula(Notation.LATEX, max_length)
+        if text is not None:
+            return text
+        lines = [f"{name} &= {written}" for name, written in self._lines(Notation.LATEX)]
+        return r"\begin{aligned} " + r" \\ ".join(lines) + r" \end{aligned}"
 
     def _repr_latex_(self) -> str | None:
-        try:
-            return rf"$\displaystyle {self._formula(Notation.LATEX, max_length=1000)}$"
-        except ValueError:  # too long to be read as a formula
-            return None
+        text = self._formula(Notation.LATEX, max_length=1000)
+        return None if text is None else rf"$\displaystyle {text}$"  # longer, it is not read as a formula
 
-    def _formula(self, notation: Notation, max_length: int) -> str:
+    def _formula(self, notation: Notation, max_length: int) -> str | None:
+        """The graph in one formula, each shared node written out at each use; None if that is too long."""
         text: dict[Value, Text] = {}
         for node in self.nodes:
-            if node.op is None:
+            text[node] = self._write(node, text, notation)
+            if len(text[node].text) > max_length and node.op is not None:
+                return None
+        result = text[self.root].text
+        return None if formula.nesting(result) > _DEEPEST else result
+
+    def _lines(self, notation: Notation) -> list[tuple[str, str]]:
+        """The graph as straight-line code: (name, formula), each shared node once, the result last."""
+        uses = Counter([parent for node in self.nodes for parent in node.parents])
+        labels = Counter([_as_python_reads(self.name(node)) for node in self.nodes])
+        symbols = {node.op.symbol for node in self.nodes if node.op is not None}
+        fresh = (name for name in map("v{}".format, itertools.count(1)) if name not in labels and name not in symbols)
+        text: dict[Value, Text] = {}
+        height: dict[Value, int] = {}
+        lines: list[tuple[str, str]] = []
+        for node in self.nodes:
+            text[node] = self._write(node, text, notation)
+            height[node] = 1 + max([height[parent] for parent in node.parents], default=-1)
+            is_long = height[node] > _DEEPEST or len(text[node].text) > _LONGEST_LINE
+            if node is self.root or (node.op is not None and (uses[node] > 1 or is_long)):
                 label = self.name(node)
-                text[node] = formula.name(label, notation) if label else formula.number(node.data, notation)
-            else:
-                operands = [text[x] if isinstance(x, Value) else formula.number(x, notation) for x in node.operands]
-                text[node] = formula.write(node.op, operands, notation)
-            if len(text[node].text) > max_length:
-                raise ValueError(
-                    f"the formula of this graph of {len(self)} nodes is longer than {max_length} characters;"
-                    " ask for the formula of a part of it, or raise max_length"
-                )
-        return text[self.root].text
+                is_a_name = label.isidentifier() and not iskeyword(label) and label not in symbols
+                own = is_a_name and labels[_as_python_reads(label)] == 1
+                name = formula.name(label if own else next(fresh), notation)
+                lines.append((name.text, text[node].text))
+                text[node], height[node] = name, 0
+        return lines
+
+    def _write(self, node: Value, text: Mapping[Value, Text], notation: Notation) -> Text:
+        """A node as a formula of what is written already."""
+        if node.op is None:
+            label = self.name(node)
+            return formula.name(label, notation) if label else formula.number(node.data, notation)
+        operands = [text[x] if isinstance(x, Value) else formula.number(x, notation) for x in node.operands]
+        return formula.write(node.op, operands, notation)
 
     def to_dict(self) -> dict[str, list[dict[str, Any]]]:
         """The graph as plain lists and dicts, ready for JSON: nodes by number, edges between the numbers."""
@@ -214,3 +260,8 @@ class Graph:
         ((w*x - 1)**2/2, x*(w*x - 1), 2)
         """
         return symbolic.to_sympy(self, max_terms)
+
+
+def _as_python_reads(name: str) -> str:
+    """A name as Python's parser takes it: the µ of a keyboard and the Greek μ are one."""
+    return unicodedata.normalize("NFKC", name)

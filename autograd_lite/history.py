@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograd_lite.text import escaped
+
 
 @dataclass
 class History:
@@ -36,7 +38,7 @@ class History:
 
     def __repr__(self) -> str:
         series = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
-        last = "".join(f", {name}={values[-1]:.5g}" for name, values in series.items() if values)
+        last = "".join(f", {escaped(name)}={values[-1]:.5g}" for name, values in series.items() if values)
         return f"History({len(self)} epochs{last}, best_epoch={self.best_epoch}, stopped={self.stopped!r})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from autograd_lite.text import escaped
 from autograd_lite.value import Value
 
 
@@ -157,7 +158,7 @@ class Module:
         """
         rows = [(self._headline(), _count(self))]
         if not self._is_atom:
-            rows += [(f"  {name}  {part._headline()}", _count(part)) for name, part in self._inner_modules()]
+            rows += [(f"  {escaped(name)}  {part._headline()}", _count(part)) for name, part in self._inner_modules()]
         width = max(len(text) for text, _ in rows)
         notes = ["parameters", *[""] * (len(rows) - 1)]
         lines = []
@@ -176,11 +177,11 @@ class Module:
         parts = [] if self._is_atom else self._inner_modules()
         if not parts:
             return self._headline()
-        inner = [f"  {name}: " + repr(part).replace("\n", "\n  ") for name, part in parts]
+        inner = [f"  {escaped(name)}: " + repr(part).replace("\n", "\n  ") for name, part in parts]
         return "\n".join([f"{type(self).__name__}(", *inner, ")"])
 
     def _where(self) -> str:
-        return f"{self._path}, {self._headline()}," if self._path else self._headline()
+        return f"{escaped(self._path)}, {self._headline()}," if self._path else self._headline()
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -201,7 +202,7 @@ def _parts_of(name: str, thing: object) -> Iterator[tuple[str, Value | Module]]:
 def _some(names: list[str]) -> str:
     if not names:
         return "nothing"
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join([escaped(name) for name in names[:3]]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _collect(thing: object, values: dict[Value, None], frozen: set[Value]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from autograd_lite import ops
 from autograd_lite.functions import mean, sqrt
 from autograd_lite.module import Module as Module
+from autograd_lite.text import quoted
 from autograd_lite.value import Value, apply_to_sequence
 
 Number = Value | float
@@ -459,7 +460,7 @@ def activation_name(activation: Any) -> Any:
     if isinstance(activation, str):
         if activation not in ACTIVATIONS:
             raise ValueError(
-                f"no activation is called {activation!r}; there are {', '.join(ACTIVATIONS)}, and 'linear'"
+                f"no activation is called {quoted(activation)}; there are {', '.join(ACTIVATIONS)}, and 'linear'"
             )
         return activation
     if not callable(activation):

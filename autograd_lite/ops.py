@@ -12,6 +12,7 @@ is why rules divide by `IEEE_DIV` and not by `/` wherever the divisor can be zer
 
 from __future__ import annotations
 
+import errno
 import math
 import numbers
 from collections.abc import Callable
@@ -114,13 +115,22 @@ class Op:
             else:
                 strangers.append(operand)
         if are_floats:
-            return float(self.forward(*operands))
+            return self._on_floats(operands)
         if array is not None:
             return self._on_arrays(operands)
         for stranger in strangers:
             kind = type(stranger).__name__
             raise TypeError(f"{self.name} takes numbers, Values or NumPy arrays, got {kind}: {stranger!r}")
-        return float(self.forward(*[float(operand) for operand in operands]))  # a rule computes with floats
+        return self._on_floats(tuple([float(operand) for operand in operands]))  # a rule computes with floats
+
+    def _on_floats(self, operands: tuple[Number, ...]) -> float:
+        try:
+            return float(self.forward(*operands))
+        except OverflowError as error:
+            shown = ", ".join([repr(x) for x in operands[:8]])
+            described = OverflowError(f"{in_words(error)}, in {self.name}({shown}{', …' if len(operands) > 8 else ''})")
+            described.__suppress_context__ = True
+            raise described  # noqa: B904
 
     def _on_arrays(self, operands: tuple[Number, ...]) -> Number:
         import numpy
@@ -148,6 +158,13 @@ class Op:
 
     def __deepcopy__(self, memo: object) -> Op:
         return self
+
+
+def in_words(error: BaseException) -> str:
+    """The message of an arithmetic error; Python says of a result that is too large "(34, 'Numerical result …')"."""
+    if isinstance(error, OverflowError) and (error.args[:1] == (errno.ERANGE,) or str(error) == "math range error"):
+        return "the result is too large for a float"
+    return str(error)
 
 
 TABLE: Final[dict[str, Op]] = {}

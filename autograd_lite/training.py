@@ -23,6 +23,7 @@ from autograd_lite.metrics import METRICS, accuracy
 from autograd_lite.module import Module
 from autograd_lite.optim import Optimizer
 from autograd_lite.prediction import Net, predict
+from autograd_lite.text import escaped
 from autograd_lite.value import Value, no_grad
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ class _Run:
         params = self.eager.optimizer.params
         i = next((i for i, p in enumerate(params) if not math.isfinite(p.data)), 0)
         self.engine.restore(self.last_good)
-        name = params[i].label or f"parameter {i}"
+        name = escaped(params[i].label) or f"parameter {i}"
         return f"{name} became infinite or undefined by a step{self._culprit(batch, backward=True)}"
 
 

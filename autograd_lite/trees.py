@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from autograd_lite.text import escaped
 from autograd_lite.value import Value
 
 Number = Value | float
@@ -128,7 +129,7 @@ def as_number(x: object, name: str) -> Number:
         shown = repr(x)
         shown = shown if len(shown) < 80 else "..."
         raise TypeError(
-            f"{name} is neither a number nor a list, tuple, dict or array of numbers: {type(x).__name__} {shown}"
+            f"{escaped(name)} is neither a number nor a list, tuple, dict or array of numbers: {type(x).__name__} {shown}"
         ) from None
 
 
@@ -148,11 +149,13 @@ def _blocks(structure: Any, name: str) -> Iterator[Block]:
         flat = structure.ravel().tolist()
         for x, place in zip(flat, _names(name, structure.shape), strict=True):
             if isinstance(x, (list, tuple, dict)) or _is_array(x):
-                raise TypeError(f"{name} is a ragged array: {place} is a {type(x).__name__}, not a number")
+                raise TypeError(f"{escaped(name)} is a ragged array: {place} is a {type(x).__name__}, not a number")
         numbers = [as_number(x, place) for x, place in zip(flat, _names(name, structure.shape), strict=True)]
         yield Block(name, structure.shape, numbers)
     elif isinstance(structure, (set, frozenset)):
-        raise TypeError(f"{name} is a {type(structure).__name__}, whose numbers have no order: use a list or a tuple")
+        raise TypeError(
+            f"{escaped(name)} is a {type(structure).__name__}, whose numbers have no order: use a list or a tuple"
+        )
     else:
         yield Block(name, (), [as_number(structure, name)])
 

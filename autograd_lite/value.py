@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from autograd_lite import ops
 from autograd_lite._native import i64, mypyc_attr
-from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, ieee_power, is_number
+from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, ieee_power, in_words, is_number
+from autograd_lite.text import escaped, quoted
 
 if TYPE_CHECKING:
     from autograd_lite.drawing import Picture
@@ -314,7 +315,7 @@ class Value:
     # --- behaving like a float ----------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        label = f", label={self.label!r}" if self.label else ""
+        label = f", label={quoted(self.label)}" if self.label else ""
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
     def __format__(self, spec: Any) -> str:
@@ -1126,8 +1127,8 @@ def _evaluate(node: Value, op: Op) -> None:
     except (ArithmeticError, ValueError) as error:
         where = f"in {application(node)}"
         if type(error) in (ValueError, ZeroDivisionError, OverflowError):
-            described = type(error)(f"{error}, {where}")
-            described.__cause__ = error  # `raise … from` does not set it in compiled code
+            described = type(error)(f"{in_words(error)}, {where}")
+            described.__suppress_context__ = True  # it says all that the first one said: one message, not two
             raise described  # noqa: B904
         error.add_note(where)
         raise
@@ -1136,9 +1137,12 @@ def _evaluate(node: Value, op: Op) -> None:
 def application(node: Value) -> str:
     """What a node computes, for messages: `log(x=2.0)`; the label, or `a leaf`, where no operation made it."""
     if node._row is None:
-        return node.label or "a leaf"
+        return escaped(node.label) or "a leaf"
     operands = node.operands
-    shown = [f"{x.label}={x._data!r}" if isinstance(x, Value) and x.label else repr(_number(x)) for x in operands[:8]]
+    shown = [
+        f"{escaped(x.label)}={x._data!r}" if isinstance(x, Value) and x.label else repr(_number(x))
+        for x in operands[:8]
+    ]
     return f"{node._row.name}({', '.join(shown)}{', …' if len(operands) > len(shown) else ''})"
 
 

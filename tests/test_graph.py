@@ -151,12 +151,70 @@ def test_a_formula_computes_the_same_float(text):
         assert again.data == root.data or math.isnan(root.data)
 
 
-def test_a_formula_that_would_explode_is_refused():
-    y = a
-    for _ in range(100):
+def run_lines(text, leaves):
+    """What the lines of a formula compute, run as Python."""
+    *lines, result = text.split("\n")
+    namespace = {**vars(functions), "inf": math.inf, "nan": math.nan, **leaves}
+    exec("\n".join(lines), namespace)
+    return eval(result, namespace)
+
+
+def test_a_formula_that_would_explode_is_written_in_lines():
+    y = Value(1.000001, "x")
+    for _ in range(20):
         y = y * y
-    with pytest.raises(ValueError, match="longer than 10000"):
-        Graph(y).expression()
+    lines = Graph(y).expression().split("\n")
+    assert lines[:2] == ["v1 = x * x", "v2 = v1 * v1"]
+    assert lines[-2:] == ["v20 = v19 * v19", "v20"]
+    assert run_lines("\n".join(lines), {"x": 1.000001}) == y.data
+
+
+def test_a_formula_in_lines_uses_the_labels_that_are_names_and_avoids_those_taken():
+    y = Value(1.0, "v1")
+    for label in ["c", "two words", "lambda", "c2"]:
+        y = y * y
+        y.label = label
+    assert Graph(y).expression(20).split("\n") == [
+        "c = v1 * v1",
+        "v2 = c * c",
+        "v3 = v2 * v2",
+        "c2 = v3 * v3",
+        "c2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "grow",
+    [tanh, lambda y: y + a, lambda y: a - y * b, lambda y: total([y, a, b]) / 4, lambda y: dot([y, a], [b, y]) / 10],
+    ids=["tanh", "sum", "difference", "total", "dot"],
+)
+def test_a_deep_formula_runs_as_python_to_the_same_bits(grow):
+    y = c
+    for _ in range(1000):
+        y = grow(y) if abs(y.data) < 1e100 else tanh(y)
+    text = Graph(y).expression()
+    assert max(map(len, text.split("\n"))) < 1000
+    again = run_lines(text, {"a": a.data, "b": b.data, "c": c.data})
+    assert math.copysign(1, again) == math.copysign(1, y.data)
+    assert again == y.data
+
+
+@pytest.mark.parametrize(
+    ("label", "written"),
+    [
+        ("layers[0].neurons[1].w[2]", "layers[0].neurons[1].w[2]"),
+        ("x₁", "x₁"),
+        ("权重", "权重"),
+        ("two words", "two words"),
+        ("two  spaces", "'two  spaces'"),
+        ("a + b", "'a + b'"),
+        ("2w", "'2w'"),
+        ("\x1b[2J\n", r"'\x1b[2J\n'"),
+        ("\u202eevil", r"'\u202eevil'"),
+    ],
+)
+def test_a_label_that_could_be_read_as_something_else_is_quoted(label, written):
+    assert Graph(Value(2.0, label) * 3.0).expression() == f"{written} * 3"
 
 
 def test_repr_tells_the_size_and_the_root():

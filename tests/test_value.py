@@ -5,6 +5,7 @@ import math
 import operator
 import pickle
 import sys
+import traceback
 from decimal import Decimal
 from fractions import Fraction
 
@@ -248,7 +249,8 @@ def test_the_message_itself_names_the_operation_after_pythons_own_words():
     with pytest.raises(ZeroDivisionError) as caught:
         Value(1.0, "a") / Value(0.0, "b")
     assert str(caught.value) == "float division by zero, in div(a=1.0, b=0.0)"
-    assert str(caught.value.__cause__) == "float division by zero"
+    assert str(caught.value) in "".join(traceback.format_exception(caught.value))
+    assert "".join(traceback.format_exception(caught.value)).count("ZeroDivisionError") == 1
 
 
 def test_an_error_of_another_type_stays_itself_and_gets_a_note():

@@ -11,6 +11,7 @@ from typing import Any
 
 from autograd_lite import ops
 from autograd_lite.callers import user_line
+from autograd_lite.text import quoted
 from autograd_lite.value import Value, recording, watch_decisions
 
 _one_at_a_time = threading.RLock()  # the watcher is one for all threads
@@ -145,7 +146,7 @@ def watching() -> Iterator[None]:
 
     def object_to(what: str, value: Value) -> None:
         if threading.get_ident() == thread:
-            label = f" {value.label!r}" if value.label else ""
+            label = f" {quoted(value.label)}" if value.label else ""
             raise TraceError(
                 f"{user_line()}: {what} of a Value{label} while its function is compiled;"
                 f" the outcome would be frozen into the program. Instead, {_REMEDY[what]}"

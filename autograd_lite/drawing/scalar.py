@@ -66,10 +66,10 @@ class View:
     def title(self) -> str:
         """The formula where it is short, else the name and the size."""
         name = clean(self.graph.name(self.graph.root))
-        try:
-            formula = clean(self.graph.expression(max_length=_LONGEST_TITLE), _LONGEST_TITLE)
-        except ValueError:
+        text = self.graph.expression(max_length=_LONGEST_TITLE)
+        if "\n" in text:  # written in lines, since it is long
             return f"{name or 'graph'}: {len(self.graph)} nodes"
+        formula = clean(text, _LONGEST_TITLE)
         return f"{name} = {formula}" if name and self.graph.root.op is not None else formula
 
     def notes(self) -> list[str]:

@@ -149,7 +149,9 @@ def _blocks(structure: Any, name: str) -> Iterator[Block]:
         flat = structure.ravel().tolist()
         for x, place in zip(flat, _names(name, structure.shape), strict=True):
             if isinstance(x, (list, tuple, dict)) or _is_array(x):
-                raise TypeError(f"{escaped(name)} is a ragged array: {place} is a {type(x).__name__}, not a number")
+                raise TypeError(
+                    f"{escaped(name)} is a ragged array: {escaped(place)} is a {type(x).__name__}, not a number"
+                )
         numbers = [as_number(x, place) for x, place in zip(flat, _names(name, structure.shape), strict=True)]
         yield Block(name, structure.shape, numbers)
     elif isinstance(structure, (set, frozenset)):

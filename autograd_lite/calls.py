@@ -10,7 +10,18 @@ from autograd_lite import ops
 from autograd_lite.adjoints import Number, gradients, substitute
 from autograd_lite.objections import calls
 from autograd_lite.trees import Tree, as_number, to_array
-from autograd_lite.value import Value, begin_call, depends_on_older, end_call, gradients_of, is_recording, recording
+from autograd_lite.value import (
+    Value,
+    begin_call,
+    count_values,
+    depends_on_older,
+    end_call,
+    fresh_leaves,
+    gradients_of,
+    gradients_of_newer,
+    is_recording,
+    recording,
+)
 
 
 class Call:
@@ -19,29 +30,32 @@ class Call:
     The leaves are fresh so that a variable which the function also captures is not taken for its argument.
     """
 
-    __slots__ = ("given", "is_quiet", "leaves", "moment", "name", "output", "positions", "trees")
+    __slots__ = ("f", "given", "is_quiet", "leaves", "moment", "outer", "output", "positions", "trees")
 
     def __init__(
         self, f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], positions: Sequence[int]
     ) -> None:
-        self.positions = (
-            positions if len(positions) == 1 else list(dict.fromkeys(positions))
-        )  # one may be asked for twice
-        self.trees = [Tree(args[i], f"argument {i}") for i in self.positions]
-        self.given = [number for tree in self.trees for number in tree.numbers]
-        self.name: str = getattr(f, "__name__", "the function")
+        self.f = f
         self.is_quiet = not is_recording()
+        if len(positions) == 1:
+            self.positions = positions
+            self.trees = [Tree(args[positions[0]], f"argument {positions[0]}")]
+            self.given = self.trees[0].numbers
+        else:
+            self.positions = list(dict.fromkeys(positions))  # one may be asked for twice
+            self.trees = [Tree(args[i], f"argument {i}") for i in self.positions]
+            self.given = [number for tree in self.trees for number in tree.numbers]
         self.moment = begin_call()
         try:
-            self.leaves = [
-                Value(number.data, number.label) if isinstance(number, Value) else Value(number)
-                for number in self.given
-            ]
-            rest = iter(self.leaves)
+            self.leaves = fresh_leaves(self.given)
             lifted = list(args)
-            for i, tree in zip(self.positions, self.trees, strict=True):
-                lifted[i] = tree.fill(islice(rest, len(tree.numbers)))
-            outer = calls.set((*calls.get(), (f, self.leaves)))
+            if len(self.trees) == 1:
+                lifted[positions[0]] = self.trees[0].fill(self.leaves)
+            else:
+                for i, part in self.parts(self.leaves).items():
+                    lifted[i] = part
+            self.outer = calls.get()
+            token = calls.set(self)
             try:
                 if self.is_quiet:
                     with recording():
@@ -49,9 +63,14 @@ class Call:
                 else:
                     self.output = f(*lifted, **kwargs)
             finally:
-                calls.reset(outer)
+                calls.reset(token)
         finally:
             end_call()
+
+    @property
+    def name(self) -> str:
+        """What messages call the function."""
+        return getattr(self.f, "__name__", "the function")
 
     def scalar(self, transform: str) -> Value:
         """What the function returned, which is to be one number."""
@@ -78,13 +97,18 @@ class Call:
 
         What an outer transform differentiates by is captured, too. A leaf that the function made itself is not.
         """
-        for number in self.given:
-            if isinstance(number, Value):
-                return True
-        for output in outputs:
-            if isinstance(output, Value) and depends_on_older(output, self.moment):
-                return True
-        return False
+        if self.takes_values:
+            return True
+        return any([isinstance(output, Value) and depends_on_older(output, self.moment) for output in outputs])
+
+    @property
+    def takes_values(self) -> bool:
+        """Whether an argument is a Value."""
+        return count_values(self.given) > 0
+
+    def float_gradient(self, y: Value) -> list[float] | None:
+        """The derivatives of `y` by the leaves, if results are floats."""
+        return None if self.takes_values else gradients_of_newer(y, self.leaves, self.moment)
 
     def results(self, numbers: Sequence[Number], remembers: bool) -> list[Number]:
         """Results in terms of the leaves, in terms of the arguments; in no_grad() Values are leaves."""

@@ -16,12 +16,16 @@ from autograd_lite.callers import user_line
 from autograd_lite.ops import TABLE
 from autograd_lite.value import Value, set_objector
 
-# For each call of a function that is being differentiated in this task: the function, and the leaves it is given.
-calls: Final[ContextVar[tuple[tuple[Any, list[Value]], ...]]] = ContextVar("calls", default=())
+# The innermost `Call` of a function that is being differentiated in this task; each knows the one around it.
+calls: Final[ContextVar[Any]] = ContextVar("calls", default=None)
 
 
 def _object_to(what: str, value: Value, other: object) -> None:
-    leaves = {id(leaf) for _, given in calls.get() for leaf in given}
+    leaves = set()
+    call = calls.get()
+    while call is not None:
+        leaves.update([id(leaf) for leaf in call.leaves])
+        call = call.outer
     if not leaves or not any([id(node) in leaves for node in value.topological_order()]):
         return
     name = f"the Value {value.label!r}" if value.label else "a Value"
@@ -49,7 +53,8 @@ def _reader() -> object:
     while frame is not None:
         module = frame.f_globals.get("__name__")
         if module == "autograd_lite.calls":
-            return calls.get()[-1][0]
+            call = calls.get()
+            return None if call is None else call.f
         if module != "autograd_lite.value":
             return _running(frame)
         frame = frame.f_back

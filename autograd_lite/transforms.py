@@ -49,6 +49,8 @@ class _Choice:
 
     def positions(self, args: Sequence[Any]) -> list[int]:
         """The position of each argument, counted from the front, in the order of `argnums`."""
+        if self.is_one and 0 <= self.numbers[0] < len(args):
+            return self.numbers
         for i in self.numbers:
             if not -len(args) <= i < len(args):
                 raise TypeError(
@@ -84,7 +86,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     >>> value_and_grad(lambda x: x**2)(3.0)
     (9.0, 6.0)
     """
-    return _value_and_grad("value_and_grad", f, argnums)
+    return _value_and_grad("value_and_grad", f, argnums, True)
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -124,30 +126,28 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     >>> grad(lambda p: p["w"] * 3.0 + p["b"])({"w": 1.0, "b": 2.0})
     {'w': 3.0, 'b': 1.0}
     """
-    both = _value_and_grad("grad", f, argnums)
-
-    @_named_after(f, "grad")
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
-
-    return gradient
+    return _value_and_grad("grad", f, argnums, False)
 
 
 def _value_and_grad(
-    transform: str, f: Callable[..., Any], argnums: int | Sequence[int]
-) -> Callable[..., tuple[Any, Any]]:
+    transform: str, f: Callable[..., Any], argnums: int | Sequence[int], with_value: bool
+) -> Callable[..., Any]:
     choice = _Choice(argnums, transform)
 
     @_named_after(f, transform)
-    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    def gradient(*args: Any, **kwargs: Any) -> Any:
         positions = choice.positions(args)
         call = Call(f, args, kwargs, positions)
         y = call.scalar(transform)
-        remembers = call.remembers(y)
-        value = call.results([y], True)[0] if remembers else y.data
-        return value, choice.answer(positions, call.parts(call.gradient(y, remembers)))
+        value: Number = y.data
+        numbers: Sequence[Number] | None = call.float_gradient(y)
+        if numbers is None:
+            (value,) = call.results([y], True)
+            numbers = call.gradient(y, True)
+        answer = call.trees[0].fill(numbers) if choice.is_one else choice.answer(positions, call.parts(numbers))
+        return (value, answer) if with_value else answer
 
-    return value_and_gradient
+    return gradient
 
 
 def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:

@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from autograd_lite.text import escaped
-from autograd_lite.value import Value
+from autograd_lite.value import Value, count_values
 
 Number = Value | float
-
-_NUMBERS: Final = {float, Value}
 
 
 class Block(NamedTuple):
@@ -51,11 +49,10 @@ class Tree:
         self.structure: Final = structure
         self.name: Final = name
         self._blocks: list[Block] | None = None
-        kind = type(structure)
-        if kind is float or kind is Value:  # the usual structures, without the way through blocks
-            self.numbers: Sequence[Number] = (structure,)  # type: ignore[assignment]
-        elif kind is list and {*map(type, structure)} <= _NUMBERS:  # type: ignore[call-overload]
-            self.numbers = structure  # type: ignore[assignment]
+        if type(structure) is list and count_values(structure) >= 0:  # the usual structures, without blocks
+            self.numbers: list[Number] = structure
+        elif type(structure) is float or type(structure) is Value:
+            self.numbers = [structure]
         else:
             self.numbers = [number for block in self.blocks for number in block.numbers]
 

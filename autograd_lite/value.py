@@ -1229,18 +1229,30 @@ def _number(operand: object) -> float:
 def gradients_of(y: Value, xs: list[Value]) -> list[float]:
     """∂y/∂x for each x: to the bit what `y.backward()` computes."""
     with _engine.lock:
-        is_sorted = y._extra is not None and y._extra.order is not None
-        nodes = y.topological_order() if is_sorted else y._discover()
-        every = nodes + xs
-        before = [node._grad for node in every]
-        try:
-            for x in xs:  # one that y does not depend on no pass sets to zero
-                x._grad = 0.0
-            y._send_gradients(1.0, nodes, is_sorted)
-            return [x._grad for x in xs]
-        finally:
-            for node, grad in zip(every, before):
-                node._grad = grad
+        return _gradients_of(y, xs, y._discover())
+
+
+def gradients_of_newer(y: Value, xs: list[Value], moment: float) -> list[float] | None:
+    """`gradients_of(y, xs)`, if `y` was computed from no leaf that was made by the moment given."""
+    with _engine.lock:
+        nodes = y._discover()
+        for node in nodes:
+            if node._row is None and node._partial_right <= moment:
+                return None
+        return _gradients_of(y, xs, nodes)
+
+
+def _gradients_of(y: Value, xs: list[Value], nodes: list[Value]) -> list[float]:
+    every = nodes + xs
+    before = [node._grad for node in every]
+    try:
+        for x in xs:  # one that y does not depend on no pass sets to zero
+            x._grad = 0.0
+        y._send_gradients(1.0, nodes, False)
+        return [x._grad for x in xs]
+    finally:
+        for node, grad in zip(every, before):
+            node._grad = grad
 
 
 def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[float]:
@@ -1293,6 +1305,28 @@ def begin_call() -> float:
     _engine.moment = moment + 1.0
     _engine.calls += 1
     return moment
+
+
+def count_values(numbers: list[Any]) -> int:
+    """How many of them are Values; -1 if something is neither that nor a float."""
+    count = 0
+    for number in numbers:
+        if isinstance(number, Value):
+            count += 1
+        elif type(number) is not float:
+            return -1
+    return count
+
+
+def fresh_leaves(numbers: list[Any]) -> list[Value]:
+    """Leaves with the same data and labels."""
+    leaves = []
+    for number in numbers:
+        leaf = Value(number._data if isinstance(number, Value) else number)
+        if isinstance(number, Value) and number._extra is not None:
+            leaf.label = number.label
+        leaves.append(leaf)
+    return leaves
 
 
 def end_call() -> None:

@@ -654,7 +654,7 @@ class Value:
     def __copy__(self) -> Value:
         return _restore(None, *self._state())
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+    def __deepcopy__(self, memo: Any) -> Value:
         for node in self.topological_order():
             if id(node) not in memo:
                 op, data, grad, label, operands, partials = node._state()
@@ -851,7 +851,14 @@ def _compare(relation: Callable[[Any, Any], Any], value: Value, other: object) -
     """Compare with a number as a float does: exactly, whatever the size of an int; leave the rest to `other`."""
     if _engine.watcher is not None:
         _decide("comparison", value)
-    return bool(relation(value._data, other)) if is_number(other) else NotImplemented
+    return bool(relation(value._data, _python_number(other))) if is_number(other) else NotImplemented
+
+
+def _python_number(x: Any) -> Any:
+    """The same number without NumPy, which compares large ints as floats and asks Values to compare in turn."""
+    if hasattr(x, "dtype"):
+        x = x.item()
+    return float(x) if hasattr(x, "dtype") else x  # a longdouble is its own item
 
 
 def _as_float(number: Any, what: str, node: Value | None = None) -> float:
@@ -1004,28 +1011,20 @@ def _apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
     """
     import numpy
 
-    operands = [x[()] if isinstance(x, numpy.ndarray) and x.ndim == 0 else x for x in inputs]
+    operands: list[Any] = [x[()] if isinstance(x, numpy.ndarray) and x.ndim == 0 else x for x in inputs]
+    operands = [_python_number(x) if is_number(x) else x for x in operands]  # NumPy's own would come back here
     if method == "__call__" and not options and all([isinstance(x, Value) or is_number(x) for x in operands]):
         name = ufunc.__name__
-        if name in _COMPARISONS:  # in Python's numbers: NumPy's own would come back here
-            return _COMPARISONS[name](*[x if isinstance(x, Value) else _python_number(x) for x in operands])
+        if name in _COMPARISONS:
+            return _COMPARISONS[name](*operands)
         op = ops.TABLE.get(_TABLE_NAMES.get(name, name))
         if op is not None and op.public and op.arity == len(operands):
-            return op(*[x if isinstance(x, Value) else _as_float(x, op.name) for x in operands])
-    boxes: list[Any] = []
-    for x in inputs:
+            return op(*operands)
+    for i, x in enumerate(operands):
         if isinstance(x, Value):
-            box = numpy.empty((), dtype=object)
-            box[()] = x
-            boxes.append(box)
-        else:
-            boxes.append(x)
-    return getattr(ufunc, method)(*boxes, **options)
-
-
-def _python_number(x: Any) -> Any:
-    number = x.item() if hasattr(x, "item") else x
-    return _as_float(number, "a comparison") if hasattr(number, "dtype") else number  # a longdouble is its own item
+            operands[i] = numpy.empty((), dtype=object)
+            operands[i][()] = x
+    return getattr(ufunc, method)(*operands, **options)
 
 
 # NumPy's names of operations that the table calls otherwise.

@@ -26,14 +26,20 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.checks import GradientError as GradientError
     from autograd_lite.checks import check_gradients as check_gradients
     from autograd_lite.checks import numerical_gradient as numerical_gradient
+    from autograd_lite.compiler import TraceError as TraceError
     from autograd_lite.compiler import compile as compile
     from autograd_lite.define import define_op as define_op
     from autograd_lite.drawing import draw as draw
     from autograd_lite.drawing import explain as explain
     from autograd_lite.drawing import play as play
     from autograd_lite.drawing import steps as steps
+    from autograd_lite.expression import ExpressionError as ExpressionError
+    from autograd_lite.expression import parse as parse
     from autograd_lite.functions import *  # noqa: F403
     from autograd_lite.graph import Graph as Graph
+    from autograd_lite.history import DivergedError as DivergedError
+    from autograd_lite.history import History as History
+    from autograd_lite.history import WorkerError as WorkerError
     from autograd_lite.minimizing import minimize as minimize
     from autograd_lite.prediction import predict as predict
     from autograd_lite.serialization import load as load
@@ -59,14 +65,16 @@ _ROOMS = {
     "functions": "acos acosh asin asinh atan atan2 atanh cos cosh dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
     "define": "define_op",
     "graph": "Graph",
+    "expression": "ExpressionError parse",
     "adjoints": "gradients tangents",
     "transforms": "derivative grad hessian hvp jacobian jvp value_and_grad vjp",
     "anomaly": "AnomalyError detect_anomaly",
     "checks": "GradientError check_gradients numerical_gradient",
     "minimizing": "minimize",
-    "compiler": "compile",
+    "compiler": "TraceError compile",
     "drawing": "draw explain play steps",
     "training": "fit",
+    "history": "DivergedError History WorkerError",
     "prediction": "predict",
     "serialization": "load save",
 }

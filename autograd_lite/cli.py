@@ -8,12 +8,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 import autograd_lite
 from autograd_lite import Value, draw, explain, steps
 from autograd_lite.expression import ExpressionError, evaluate
 from autograd_lite.files import replacing
 from autograd_lite.tables import in_columns
+from autograd_lite.text import escaped, quoted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,8 +57,15 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(escaped(message, limit=500))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="autograd-lite", description="A scalar autograd engine to see and to read.")
+    parser = _Parser(
+        prog="autograd-lite", description="A scalar autograd engine to see and to read.", allow_abbrev=False
+    )
     engine = "compiled" if autograd_lite.COMPILED else "pure Python"
     version = f"autograd-lite {autograd_lite.__version__} ({engine} engine)"
     parser.add_argument("--version", action="version", version=version)
@@ -68,11 +77,13 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluation = commands.add_parser(
         "eval",
+        allow_abbrev=False,
         help="value and gradients of an expression",
         description='Print value and gradients of an expression: autograd-lite eval "0.5*(w*x + b - y)**2" w=2 x=-2 b=8 y=2',
     )
     evaluation.add_argument(
-        "expression", help="arithmetic and the functions of the package: tanh(w*x), dot([u, v], [1, 2])"
+        "expression",
+        help="arithmetic and the functions of the package: tanh(w*x), dot([u, v], [1, 2]); names may be given to parts: c = w*x; c**2",
     )
     evaluation.add_argument("values", nargs="*", metavar="NAME=NUMBER", help="the value of each name")
     evaluation.add_argument("--draw", metavar="FILE", help="save the graph as .svg, .png, .pdf or .dot")
@@ -115,10 +126,10 @@ def _eval(options: argparse.Namespace) -> None:
         print(f"\n{explain(result, epsilon=options.epsilon)}")
     if options.draw:
         draw(result, partials=True).save(options.draw)
-        print(f"\nsaved  {options.draw}")
+        print(f"\nsaved  {escaped(options.draw, limit=1000)}")
     if options.steps:
         steps(result).save(options.steps)
-        print(f"\nsaved  {options.steps}")
+        print(f"\nsaved  {escaped(options.steps, limit=1000)}")
 
 
 def _leaves(assignments: Sequence[str]) -> dict[str, Value]:
@@ -126,13 +137,13 @@ def _leaves(assignments: Sequence[str]) -> dict[str, Value]:
     for assignment in assignments:
         name, equals, number = assignment.partition("=")
         if not equals or not name.isidentifier():
-            raise ExpressionError(f"a value is given as NAME=NUMBER, got {assignment!r}")
+            raise ExpressionError(f"a value is given as NAME=NUMBER, got {quoted(assignment)}")
         if name in leaves:
-            raise ExpressionError(f"{name} is given twice")
+            raise ExpressionError(f"{escaped(name)} is given twice")
         try:
             leaves[name] = Value(float(number), name)
         except ValueError:
-            raise ExpressionError(f"{name} must be a number, got {number!r}") from None
+            raise ExpressionError(f"{escaped(name)} must be a number, got {quoted(number)}") from None
     return leaves
 
 

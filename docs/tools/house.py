@@ -16,14 +16,14 @@ PACKAGE = ROOT / "autograd_lite"
 
 # Floor: what it is for, and its modules. The order is that of the house, roof first.
 FLOORS: dict[str, tuple[str, str]] = {
-    "shell": ("from the shell", "cli expression __main__"),
+    "shell": ("from the shell", "cli __main__"),
     "plots": ("see training; scikit-learn", "estimators plots"),
     "training": ("train a net on data", "training history prediction engine parallel shards"),
     "nets": ("what is trained, and how", "nn module losses metrics optim schedules data serialization"),
     "drawing": ("see it: pictures, tables, a player", "drawing"),
     "compiler": ("scalars at matrix speed", "compiler"),
     "derivatives": ("derivatives as functions and graphs", "transforms adjoints calls trees checks minimizing"),
-    "graph": ("a read-only view, and its formula", "graph formula symbolic"),
+    "graph": ("a read-only view, and its formula", "graph formula symbolic expression"),
     "functions": ("of Values or of floats", "functions define"),
     "anomaly": ("the first nan, and its line", "anomaly"),
     "value": ("one node; forward, backward", "value callers _native"),

@@ -6,6 +6,7 @@ that a second reader finds, who walks Python's own syntax tree with plain floats
 
 import ast
 import math
+import re
 import sys
 
 from harness import HERE, Guard, instrumented, main
@@ -23,17 +24,17 @@ TOKENS = [*reference.FORWARD, "softmax", "w", "x", "é", "**", "bias=", "1e", "0
 guard = Guard()
 
 
-def allowed(event, arguments):
-    return event == "compile" and arguments[1] in ("<unknown>", b"<unknown>")  # to a tree, not to code
+def nothing(event, arguments):
+    return False
 
 
 def one_input(data):
     text = data.decode("utf-8", "surrogateescape")
     values = {name: Value(number, name) for name, number in NAMES.items() if name in text}
     try:
-        result = guard.run(evaluate, text, values, allowed=allowed)
+        result = guard.run(evaluate, text, values, allowed=nothing)
     except ExpressionError as error:
-        assert str(error).isprintable(), error
+        assert re.sub("[\u200c\u200d]", "", str(error)).isprintable(), error
         assert len(str(error)) < 1000
         return
     except (ValueError, ZeroDivisionError, OverflowError) as error:
@@ -41,7 +42,7 @@ def one_input(data):
         return
     number = result.data if isinstance(result, Value) else result
     expected = second_opinion(text)
-    assert reference.close(number, expected), (text, number, expected)
+    assert expected is None or reference.close(number, expected), (text, number, expected)
     if isinstance(result, Value):
         result.backward()
         written_out(result, values)
@@ -56,25 +57,35 @@ def expect_error(text, error):
 
 
 def second_opinion(text):
-    return walk(ast.parse(text.strip(), mode="eval").body)
+    """What Python's own parser finds; None where it finds no program (a sum of 10 000 terms, an empty part)."""
+    try:
+        statements = ast.parse(text.strip(), mode="exec").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    names = dict(NAMES)
+    for statement in statements:
+        result = walk(statement.value, names)
+        if isinstance(statement, ast.Assign):
+            names[statement.targets[0].id] = result
+    return result
 
 
-def walk(node):
+def walk(node, names):
     match node:
         case ast.Constant(value=number):
             return float(number)
         case ast.Name(id=name):
-            return NAMES[name]
+            return names[name]
         case ast.List(elts=parts) | ast.Tuple(elts=parts):
-            return [walk(part) for part in parts]
+            return [walk(part, names) for part in parts]
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return walk(operand)
+            return walk(operand, names)
         case ast.UnaryOp(op=op, operand=operand):
-            return reference.FORWARD[SYMBOLS[type(op)]](walk(operand))
+            return reference.FORWARD[SYMBOLS[type(op)]](walk(operand, names))
         case ast.BinOp(op=op, left=left, right=right):
-            return reference.FORWARD[SYMBOLS[type(op)]](walk(left), walk(right))
+            return reference.FORWARD[SYMBOLS[type(op)]](walk(left, names), walk(right, names))
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
-            return call(name, [walk(a) for a in arguments], {k.arg: walk(k.value) for k in keywords})
+            return call(name, [walk(a, names) for a in arguments], {k.arg: walk(k.value, names) for k in keywords})
     raise AssertionError(f"{ast.dump(node)} was computed")
 
 

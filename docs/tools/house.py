@@ -22,7 +22,7 @@ FLOORS: dict[str, tuple[str, str]] = {
     "nets": ("what is trained, and how", "nn module losses metrics optim schedules data serialization"),
     "drawing": ("see it: pictures, tables, a player", "drawing"),
     "compiler": ("scalars at matrix speed", "compiler"),
-    "derivatives": ("derivatives as functions and graphs", "transforms adjoints calls objections trees checks minimizing"),
+    "derivatives": ("derivatives as functions, graphs", "transforms adjoints calls objections trees checks minimizing"),
     "graph": ("a read-only view, and its formula", "graph formula symbolic expression"),
     "functions": ("of Values or of floats", "functions define"),
     "anomaly": ("the first nan, and its line", "anomaly"),

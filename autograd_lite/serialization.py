@@ -20,6 +20,11 @@ from autograd_lite.value import Value
 FORMAT = "autograd-lite network"
 VERSION = 1
 _LARGEST: Final = 2**30  # bytes: ten million parameters. What is larger is not even read.
+_PART: Final = 2**20
+# A module takes a few bytes of a file and some kilobytes of memory, and each level within another takes its frames on
+# Python's stack whenever the net is called, copied or shown: so a file has bounds for both.
+_MOST_MODULES: Final = 10_000
+_DEEPEST: Final = 100
 
 
 def save(net: Module, path: str | os.PathLike[str]) -> None:
@@ -35,8 +40,8 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If a module is of a class of your own, or an activation a function of your own: a file cannot hold these. Save
-        `net.state_dict()` as you like instead.
+        If a module is of a class of your own, or an activation a function of your own, or there are more than 10 000
+        modules or 100 of them within one another: a file cannot hold these. Save `net.state_dict()` as you like instead.
     OSError
         If the file cannot be written. The message says why and what to do.
 
@@ -56,6 +61,10 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
     True
     """
     structure, state = _structure(net, "the net"), net.state_dict()
+    try:
+        _check_bounds(structure, "the net")
+    except ValueError as error:
+        raise TypeError(f"save() writes smaller nets, and {error}: save its state_dict() in your own way") from None
     if _size(structure, "the net") != len(state):
         raise TypeError(
             "save() writes nets of which each part is used once and has the parameters that it was made with,"
@@ -77,10 +86,14 @@ def load(path: str | os.PathLike[str]) -> Module:
     OSError
         If it cannot be read.
     """
+    content = bytearray()
     with Path(path).open("rb") as file:
-        content = file.read(_LARGEST + 1)
+        while len(content) <= _LARGEST and (
+            part := file.read(_PART)
+        ):  # at once, read() would take room for the largest
+            content += part
     try:
-        return _read(content)
+        return _read(bytes(content))
     except UnicodeDecodeError as error:
         raise ValueError(f"cannot load {os.fspath(path)!r}: it is no text in UTF-8, at byte {error.start}") from error
     except RecursionError as error:
@@ -92,6 +105,8 @@ def load(path: str | os.PathLike[str]) -> Module:
 def _read(file: bytes) -> Module:
     if len(file) > _LARGEST:
         raise ValueError(f"it is larger than {_LARGEST} bytes, as no net is")
+    if _opening_brackets(file) > 2 * _MOST_MODULES:
+        raise ValueError(f"it has more than {_MOST_MODULES} modules, as no net is saved")
     content = json.loads(file.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError("it does not say that it is a network of autograd-lite")
@@ -104,6 +119,7 @@ def _read(file: bytes) -> Module:
     structure, parameters = content.get("structure"), content.get("parameters")
     if not isinstance(parameters, dict):
         raise ValueError("it has no parameters")
+    _check_bounds(structure, "structure")
     n = _size(structure, "structure")
     if n != len(parameters):
         raise ValueError(f"its structure has {n} parameters, and it holds {len(parameters)}")
@@ -119,6 +135,14 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"it says {name!r:.80} twice")
         content[name] = data
     return content
+
+
+def _opening_brackets(file: bytes) -> int:
+    """How many objects and lists a file opens, at most: each takes memory as soon as it is read, whatever it means.
+
+    Brackets after a letter are the indices of names, `layers[0].neurons[1].w[2]`; in JSON no list begins there.
+    """
+    return file.count(b"{") + file.count(b"[") - sum([file.count(end) for end in (b"s[", b"w[", b"n[", b"b[")])
 
 
 def _no_number(constant: str) -> Any:
@@ -154,6 +178,25 @@ def _structure(module: Any, where: str) -> dict[str, Any]:
     raise TypeError(
         f"save() writes the modules of autograd_lite.nn, and {where} is {module!r}: save its state_dict() in your own way"
     )
+
+
+def _check_bounds(structure: Any, where: str) -> None:
+    """Raise if there are more modules than a file may have, or too many within one another."""
+    n = 0
+    level = [structure]
+    for _ in range(_DEEPEST):
+        n += len(level)
+        if n > _MOST_MODULES:
+            raise ValueError(f"{where} has more than {_MOST_MODULES} modules")
+        level = [
+            layer
+            for module in level
+            if isinstance(module, dict) and isinstance(module.get("layers"), list)
+            for layer in module["layers"]
+        ]
+        if not level:
+            return
+    raise ValueError(f"{where} has modules nested more than {_DEEPEST} deep")
 
 
 def _neuron(neuron: Neuron, where: str, shared: bool) -> dict[str, Any]:
@@ -261,7 +304,7 @@ def _field(structure: Any, name: str, where: str) -> Any:
 
 def _whole(structure: Any, name: str, where: str) -> int:
     n = _field(structure, name, where)
-    if type(n) is not int or n < 1:
+    if type(n) is not int or not 1 <= n <= 10**15:
         raise ValueError(f"{name} of {where} is {n!r:.80}, and not a number of inputs or neurons")
     return n
 

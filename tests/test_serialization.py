@@ -1,8 +1,11 @@
 """save and load: nothing lost, nothing half-written, nothing believed."""
 
+import copy
 import json
 import math
+import pickle
 import sys
+import tracemalloc
 
 import pytest
 
@@ -114,6 +117,18 @@ def broken(change):
     return json.dumps(content)
 
 
+def dropouts(n):
+    layers = [{"type": "Dropout", "probability": 0.5}] * n
+    return broken(lambda c: c.update(structure={"type": "Sequential", "layers": layers}, parameters={}))
+
+
+def nested(depth):
+    structure = {"type": "Dropout", "probability": 0.5}
+    for _ in range(depth):
+        structure = {"type": "Sequential", "layers": [structure]}
+    return broken(lambda c: c.update(structure=structure, parameters={}))
+
+
 # Pyodide ends where JavaScript's stack does, and nothing of Python can keep it from that.
 NO_DEEP_JSON = pytest.mark.skipif(sys.platform == "emscripten", reason="Pyodide's json has no limit of depth")
 
@@ -147,14 +162,57 @@ NO_DEEP_JSON = pytest.mark.skipif(sys.platform == "emscripten", reason="Pyodide'
             "no activation is called",
         ),
         (broken(lambda c: c.update(structure=None)), "cannot load"),
+        (broken(lambda c: c["structure"].update(n_inputs=10**400)), "n_inputs of structure is 1000"),
+        (broken(lambda c: c["parameters"].update({"\x1b[2J" + "k" * 10**6: 1.0})), "structure has 2 parameters"),
+        (
+            broken(lambda c: c.update(parameters={"\x1b[2J\u202e" + "k" * 10**6: 1.0, "b": 0.0})),
+            r"has \\x1b\[2J\\u202ek+… \(1000005 characters\) too many",
+        ),
+        (
+            broken(lambda c: c["structure"].update(activation="\x1b" + "k" * 10**6)),
+            r"no activation is called '\\x1bk+'…",
+        ),
+        (broken(lambda c: c["structure"].update(type="\x1b" + "k" * 10**6)), r"structure is a module '\\x1bk+"),
+        (broken(lambda c: c.update({"\x1b" + "k" * 10**6: 1})), r"it has an unknown '\\x1bk+"),
+        (dropouts(10_001), "more than 10000 modules"),
+        ("[" + "[]," * 30_000 + "[]]", "more than 10000 modules"),
+        (nested(101), "nested more than 100 deep"),
         pytest.param("[" * 100_000, "cannot load", marks=NO_DEEP_JSON),
     ],
 )
 def test_a_broken_foreign_or_newer_file_is_refused(text, message, tmp_path):
     path = tmp_path / "net.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         load(path)
+    assert str(caught.value).startswith("cannot load ")
+    assert len(str(caught.value)) < 400 + len(str(path))
+    assert str(caught.value).isprintable()
+
+
+def test_a_net_that_is_nested_as_deep_as_a_file_allows_works(tmp_path):
+    path = tmp_path / "net.json"
+    path.write_text(nested(99))
+    net = load(path)
+    net.eval()
+    assert net([1.0]) == [1.0]
+    assert repr(copy.deepcopy(net)) == repr(pickle.loads(pickle.dumps(net))) == repr(net)
+    save(net, path)
+    with pytest.raises(TypeError, match="nested more than 100 deep"):
+        save(nn.Sequential(nn.Sequential(net)), path)
+
+
+def test_a_broken_file_takes_memory_in_proportion_to_its_size(tmp_path):
+    path = tmp_path / "net.json"
+    for text in (dropouts(50_000), "[" + "[]," * 500_000 + "[]]", '{"a": [' + "{}," * 500_000 + "{}]}"):
+        path.write_text(text)
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match="more than 10000 modules"):
+                load(path)
+            assert tracemalloc.get_traced_memory()[1] < 3 * len(text)
+        finally:
+            tracemalloc.stop()
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -187,7 +187,7 @@ def as_targets(y: Any, name: str = "y") -> Array:
     try:
         array: Array = np.asarray(y, dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} takes one number, or equally many numbers, for each sample: {error}") from error
+        raise ValueError(f"{name} takes one number, or equally many numbers, for each sample: {error}") from None
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{name} takes samples by features, got an array of shape {array.shape}")
     rows = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))

@@ -95,11 +95,11 @@ def load(path: str | os.PathLike[str]) -> Module:
     try:
         return _read(bytes(content))
     except UnicodeDecodeError as error:
-        raise ValueError(f"cannot load {os.fspath(path)!r}: it is no text in UTF-8, at byte {error.start}") from error
-    except RecursionError as error:
-        raise ValueError(f"cannot load {os.fspath(path)!r}: it is nested too deeply") from error
+        raise ValueError(f"cannot load {os.fspath(path)!r}: it is no text in UTF-8, at byte {error.start}") from None
+    except RecursionError:
+        raise ValueError(f"cannot load {os.fspath(path)!r}: it is nested too deeply") from None
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from error
+        raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from None
 
 
 def _read(file: bytes) -> Module:

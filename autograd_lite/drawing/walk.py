@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from autograd_lite.formula import printable
 from autograd_lite.graph import Graph
+from autograd_lite.ops import in_words
 from autograd_lite.value import Value
 
 
@@ -82,7 +83,7 @@ class Walk:
                 inside = ", ".join(
                     f"{self.names[x]}={data[x]!r}" if isinstance(x, Value) else repr(x) for x in node.operands
                 )
-                raise type(error)(f"{error}, in {node.op.name}({inside})") from error
+                raise type(error)(f"{in_words(error)}, in {node.op.name}({inside})") from None
         return data
 
     def _backward(self) -> None:

@@ -28,7 +28,7 @@ FLOORS: dict[str, tuple[str, str]] = {
     "anomaly": ("the first nan, and its line", "anomaly"),
     "value": ("one node; forward, backward", "value callers _native"),
     "ops": ("the table of operations", "ops arithmetic"),
-    "files": ("whole files; text in columns and on one line", "files tables text"),
+    "files": ("whole files; text in columns and on one line", "files tables text notebook"),
 }
 
 

@@ -1,0 +1,48 @@
+"""Tracebacks in a notebook: the lines of the user, without those of this package, which say nothing about the mistake.
+
+IPython shows every frame with the lines around it, and has no source for those of the native build. A script keeps the
+whole traceback, and so do `sys.last_exc` and `%debug`'s post-mortem of it where no notebook runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def shorten_tracebacks() -> None:
+    """In IPython, leave this package's frames out of tracebacks; does nothing elsewhere, or if a handler is set."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    if shell is not None and not getattr(shell, "custom_exceptions", True):
+        shell.set_custom_exc((Exception,), _show)
+
+
+def _show(shell: Any, kind: type, error: BaseException, traceback: TracebackType, tb_offset: int | None = None) -> None:
+    """What IPython calls with an error of a cell."""
+    shell.showtraceback((kind, error, users_part(traceback)), tb_offset=tb_offset, running_compiled_code=True)
+
+
+def users_part(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames of this package, if it was they that raised, or a function of a cell that they called.
+
+    Elsewhere (a library that was called with something unfit) they stay: that may be our fault.
+    """
+    entries = []
+    while traceback is not None:
+        entries.append(traceback)
+        traceback = traceback.tb_next
+    if not entries or not (_is_ours(entries[-1]) or entries[-1].tb_frame.f_globals.get("__name__") == "__main__"):
+        return entries[0] if entries else None
+    part: TracebackType | None = None
+    for entry in reversed(entries):
+        if not _is_ours(entry):
+            part = TracebackType(part, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return part
+
+
+def _is_ours(entry: TracebackType) -> bool:
+    return str(entry.tb_frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import nn as nn
     from autograd_lite import optim as optim
     from autograd_lite import plots as plots
+    from autograd_lite import scikit as scikit
     from autograd_lite.adjoints import gradients as gradients
     from autograd_lite.adjoints import tangents as tangents
     from autograd_lite.anomaly import AnomalyError as AnomalyError
@@ -81,7 +82,7 @@ _ROOMS = {
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 # The rooms that are public as modules: `nn.MLP`.
-_MODULES = ("data", "losses", "metrics", "nn", "optim", "plots")
+_MODULES = ("data", "losses", "metrics", "nn", "optim", "plots", "scikit")
 
 __version__ = "0.1.0"
 __all__ = ["COMPILED", *_ROOM_OF, *_MODULES]

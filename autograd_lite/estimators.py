@@ -1,6 +1,6 @@
 """Classifier and Regressor: an MLP with scikit-learn's conventions, for its pipelines, searches and scores.
 
-Both need scikit-learn; they are reached as `nn.Classifier` and `nn.Regressor`.
+Both need scikit-learn; they are reached as `scikit.Classifier` and `scikit.Regressor`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ try:
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
-    raise ImportError("nn.Classifier and nn.Regressor need scikit-learn: pip install scikit-learn") from error
+    raise ImportError("scikit.Classifier and scikit.Regressor need scikit-learn: pip install scikit-learn") from error
 
 if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
@@ -54,9 +54,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, X: Array, y: Array, n_outputs: int, loss: Loss) -> None:
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.mean_ = X.mean(axis=0)
-        spread = X.std(axis=0)
-        self.scale_ = numpy.where(spread > 0.0, spread, 1.0)
+        if isinstance(self.hidden, (str, bool)) or not hasattr(self.hidden, "__len__"):
+            raise TypeError(
+                "hidden is a tuple with the number of neurons of each hidden layer, such as (8,),"
+                f" got {type(self.hidden).__name__}: {self.hidden!r}"
+            )
+        self.mean_, self.scale_ = _mean_and_scale(X)
         self.net_ = MLP(X.shape[1], [*self.hidden, n_outputs], self.activation, seed=seed)
         optimizer = optim.Adam(self.net_.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         self.history_ = fit(
@@ -80,6 +83,19 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self)
         return predict(self.net_, self._scaled(validate_data(self, X, reset=False, dtype=float)))
+
+
+def _mean_and_scale(columns: Array) -> tuple[Array, Array]:
+    """The mean of each column, and its standard deviation: 1 where the column is constant but for rounding.
+
+    Notes
+    -----
+    The bound on the variance that rounding alone can cause is that of `sklearn.preprocessing.StandardScaler`.
+    """
+    mean, variance = columns.mean(axis=0), columns.var(axis=0)
+    rounding = len(columns) * numpy.finfo(float).eps
+    is_constant = variance <= rounding * variance + (rounding * mean) ** 2
+    return mean, numpy.where(is_constant, 1.0, numpy.sqrt(variance))
 
 
 class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
@@ -112,9 +128,9 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
 
     Examples
     --------
-    >>> from autograd_lite import data, nn
+    >>> from autograd_lite import data, scikit
     >>> X, y = data.blobs(60, seed=0)
-    >>> classifier = nn.Classifier(random_state=0).fit(X, y)
+    >>> classifier = scikit.Classifier(random_state=0).fit(X, y)
     >>> classifier.score(X, y) > 0.95
     True
     """
@@ -168,9 +184,9 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 
     Examples
     --------
-    >>> from autograd_lite import data, nn
+    >>> from autograd_lite import data, scikit
     >>> X, y = data.sine(60, noise=0.0, seed=0)
-    >>> regressor = nn.Regressor(activation="tanh", random_state=0).fit(X, y)
+    >>> regressor = scikit.Regressor(activation="tanh", random_state=0).fit(X, y)
     >>> regressor.score(X, y) > 0.9
     True
     """
@@ -179,9 +195,7 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         """Train on samples X of shape (n, features) and targets y of shape (n,) or (n, outputs)."""
         X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
         y = numpy.asarray(y, dtype=float)
-        spread = y.std(axis=0)
-        self._target_mean = y.mean(axis=0)
-        self._target_scale = numpy.where(spread > 0.0, spread, 1.0)
+        self._target_mean, self._target_scale = _mean_and_scale(y)
         self._is_column = y.ndim == 2
         scaled = (y - self._target_mean) / self._target_scale
         self._train(X, scaled, y.shape[1] if y.ndim == 2 else 1, losses.mse)

@@ -27,13 +27,10 @@ Seed = int | random.Random | None
 # The activations by name: every function of one number in the table of operations.
 ACTIVATIONS = tuple(sorted(op.name for op in ops.TABLE.values() if op.arity == 1 and op.public and op is not ops.NEG))
 
-_ESTIMATORS = ("Classifier", "Regressor")  # they need scikit-learn, so they are loaded when first used
-
 
 def __getattr__(name: str) -> Any:
-    if name in _ESTIMATORS:
-        return getattr(importlib.import_module("autograd_lite.estimators"), name)
-    raise AttributeError(f"autograd_lite.nn has no {name!r}")
+    hint = f": it is scikit.{name}" if name in ("Classifier", "Regressor") else ""
+    raise AttributeError(f"autograd_lite.nn has no {name!r}{hint}")
 
 
 class Neuron(Module):

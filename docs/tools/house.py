@@ -17,7 +17,7 @@ PACKAGE = ROOT / "autograd_lite"
 # Floor: what it is for, and its modules. The order is that of the house, roof first.
 FLOORS: dict[str, tuple[str, str]] = {
     "shell": ("from the shell", "cli __main__"),
-    "plots": ("see training; scikit-learn", "estimators plots"),
+    "plots": ("see training; scikit-learn", "scikit estimators plots"),
     "training": ("train a net on data", "training history prediction engine parallel shards"),
     "nets": ("what is trained, and how", "nn module losses metrics optim schedules data serialization"),
     "drawing": ("see it: pictures, tables, a player", "drawing"),

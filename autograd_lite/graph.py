@@ -249,7 +249,7 @@ class Graph:
         ImportError
             If SymPy is not installed.
         ValueError
-            If two leaves have the same name, or if there would be more than `max_terms` terms (a shared node is written
+            If two leaves have the same name, or if SymPy would have more than `max_terms` terms (a shared node is written
             out at each use), or more nested than SymPy can follow.
 
         Examples

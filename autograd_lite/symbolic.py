@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autograd_lite import ops
 from autograd_lite.arithmetic import Arithmetic
 from autograd_lite.ops import Op
+from autograd_lite.text import quoted
 from autograd_lite.value import Value
 
 if TYPE_CHECKING:
@@ -38,22 +39,33 @@ def to_sympy(graph: Graph, max_terms: int) -> Expression:
 
 
 def _write(sympy: Any, rows: dict[str, Callable[..., Expression]], graph: Graph, max_terms: int) -> Expression:
-    terms: dict[Value, int] = {}
+    terms: dict[Expression, int] = {}
     written: dict[Value, Expression] = {}
     for node in graph.nodes:
-        terms[node] = 1 + sum([terms[parent] for parent in node.parents])
-        if terms[node] > max_terms:
-            raise ValueError(
-                f"the expression of this graph of {len(graph)} nodes has more than {max_terms} terms, since a shared node"
-                " is written out at each use; ask for that of a part of it, or raise max_terms"
-            )
         if node.op is None:
             name = graph.name(node)
             written[node] = sympy.Symbol(name) if name else _constant(sympy, node.data)
         else:
             operands = [written[x] if isinstance(x, Value) else _constant(sympy, x) for x in node.operands]
             written[node] = _apply(sympy, rows, node.op, operands)
+        if _terms(written[node], terms) > max_terms:
+            raise ValueError(
+                f"the expression of this graph of {len(graph)} nodes has more than {max_terms} terms, since a shared node"
+                " is written out at each use; ask for that of a part of it, or raise max_terms"
+            )
     return written[graph.root]
+
+
+def _terms(expression: Expression, known: dict[Expression, int]) -> int:
+    """How many terms SymPy has made of it: x times x is one power, and what cancels is gone."""
+    waiting = [expression]
+    while waiting:
+        part = waiting[-1]
+        unknown = [x for x in part.args if x not in known]
+        waiting.extend(unknown)
+        if not unknown:
+            known[waiting.pop()] = 1 + sum([known[x] for x in part.args])
+    return known[expression]
 
 
 def _check_names(graph: Graph) -> None:
@@ -61,7 +73,7 @@ def _check_names(graph: Graph) -> None:
     for leaf in graph.leaves:
         name = graph.name(leaf)
         if name and named.setdefault(name, leaf) is not leaf:
-            raise ValueError(f"two leaves of the graph are called {name!r}: give each a label of its own")
+            raise ValueError(f"two leaves of the graph are called {quoted(name)}: give each its own label")
 
 
 def _constant(sympy: Any, x: float) -> Expression:

@@ -104,3 +104,11 @@ def test_a_graph_too_deep_for_sympy_is_refused():
         y = y.sin()
     with pytest.raises(ValueError, match="1001 nodes is nested more deeply"):
         Graph(y).to_sympy()
+
+
+def test_a_graph_that_sympy_keeps_small_is_written_however_often_it_shares():
+    x = Value(1.0, "x")
+    y = x
+    for _ in range(20):
+        y = y * y
+    assert Graph(y).to_sympy() == sympy.Symbol("x") ** 2**20

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from autograd_lite.formula import printable
 from autograd_lite.graph import Graph
 from autograd_lite.ops import in_words
+from autograd_lite.text import escaped
 from autograd_lite.value import Value
 
 
@@ -112,7 +113,7 @@ def _count_edges(graph: Graph) -> Iterator[int]:
 
 def _unique_names(graph: Graph) -> dict[Value, str]:
     """The nodes' labels; v1, v2 … for those without one, and w#2 for the second of the name w."""
-    labels = {node: printable(graph.name(node)) for node in graph.nodes}
+    labels = {node: escaped(printable(graph.name(node))) for node in graph.nodes}
     taken = set(labels.values())
     fresh = (name for name in map("v{}".format, itertools.count(1)) if name not in taken)
     names: dict[Value, str] = {}

@@ -1,8 +1,9 @@
 """Build the engine as a native extension where that is possible, and as plain Python everywhere else.
 
 Everything static stands in pyproject.toml. This file decides, before setuptools starts, whether mypyc and a C compiler
-can make the extension; AUTOGRAD_LITE_COMPILE=0 asks for plain Python, and =1 makes a failure an error. All that is built
-stays in a temporary folder: an install leaves nothing in the source tree.
+can make the extension; AUTOGRAD_LITE_COMPILE=0 asks for plain Python, and =1 makes a failure an error. A wheel of plain
+Python says why it is one, in `why_plain.txt`, which `autograd-lite --version` shows. All that is built stays in a
+temporary folder: an install leaves nothing in the source tree.
 """
 
 import ast
@@ -10,28 +11,36 @@ import atexit
 import os
 import platform
 import re
+import shlex
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from setuptools import Distribution, Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ENGINE = ["autograd_lite/ops.py", "autograd_lite/value.py"]
 TRASHCAN = Path(__file__).parent / "native" / "trashcan.h"
 
 
-def is_wanted() -> bool:
-    """Whether this call builds a wheel to be installed as it is (an editable install runs the source)."""
-    return (
-        "bdist_wheel" in sys.argv
-        and os.environ.get("AUTOGRAD_LITE_COMPILE", "") != "0"
-        and platform.python_implementation() == "CPython"
-        and not sysconfig.get_config_var("Py_GIL_DISABLED")
-    )
+def objection() -> str:
+    """Why the engine is not to be built natively; empty if it is."""
+    if os.environ.get("AUTOGRAD_LITE_COMPILE") == "0":
+        return "AUTOGRAD_LITE_COMPILE=0 was set when this wheel was built"
+    if platform.python_implementation() != "CPython":
+        return f"the native engine is for CPython, this is {platform.python_implementation()}"
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return "this Python is free-threaded, and the native engine needs the interpreter's lock"
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
+    if os.name == "posix" and not shutil.which(compiler):
+        return f"there was no C compiler when it was installed ({compiler})"
+    return ""
 
 
 def engine_extensions(folder: Path) -> list[Extension]:
@@ -64,7 +73,7 @@ def put_docstrings_back(c_file: Path) -> None:
     """Write the docstrings of the engine's classes, methods and properties into the C code; mypyc leaves them out."""
     code = c_file.read_text(encoding="utf-8")
     for module in ENGINE:
-        room = Path(module).stem
+        stem = Path(module).stem
         for cls in ast.parse(Path(module).read_text(encoding="utf-8")).body:
             if not isinstance(cls, ast.ClassDef):
                 continue
@@ -73,9 +82,9 @@ def put_docstrings_back(c_file: Path) -> None:
                 if isinstance(method, ast.FunctionDef):
                     name = method.name
                     code = re.sub(
-                        rf'(CPyPy_{room}___{cls.name}___{name},\s[^"{{}}]*PyDoc_STR\("[^"]*)', with_doc(method), code
+                        rf'(CPyPy_{stem}___{cls.name}___{name},\s[^"{{}}]*PyDoc_STR\("[^"]*)', with_doc(method), code
                     )
-                    getter = rf'(\{{"{name}",\s*\(getter\){room}___{cls.name}_get_{name},\s*[^,]*,\s*)NULL'
+                    getter = rf'(\{{"{name}",\s*\(getter\){stem}___{cls.name}_get_{name},\s*[^,]*,\s*)NULL'
                     code = re.sub(getter, with_doc(method, quote='"'), code)
     c_file.write_text(code, encoding="utf-8")
 
@@ -115,22 +124,72 @@ def compile_engine(folder: Path) -> dict[str, Path]:
     return {extension.name: Path(command.get_ext_fullpath(extension.name)) for extension in command.extensions}
 
 
-def compiled_engine(folder: Path) -> dict[str, Path]:
-    """The built modules; none where the engine is to stay plain Python, with a word why."""
-    if not is_wanted():
-        return {}
+@contextmanager
+def output_into(path: Path) -> Iterator[None]:
+    """Keep what this process and the compilers that it starts print, and print it at the end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    places = {1: os.dup(1), 2: os.dup(2)}
+    with path.open("wb") as file:
+        for place in places:
+            os.dup2(file.fileno(), place)
     try:
-        return compile_engine(folder)
-    except (Exception, SystemExit) as error:  # whatever a compiler or mypyc may say: the engine also runs without them
-        if os.environ.get("AUTOGRAD_LITE_COMPILE") == "1":
-            raise
-        print(f"autograd-lite: cannot compile the engine, installing it as plain Python: {error!r}", file=sys.stderr)
-        return {}
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for place, before in places.items():
+            os.dup2(before, place)
+            os.close(before)
+        sys.stderr.write(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def reason_of(error: BaseException, output: str) -> str:
+    """In one line, why the native engine could not be built."""
+    if isinstance(error, ImportError):
+        reason = f"mypyc was not there when it was installed: {error}"
+    elif "Visual C++" in str(error):  # what Windows calls its compiler
+        reason = f"there was no C compiler when it was installed: {error}"
+    else:
+        said = [line.strip() for line in output.splitlines() if "error" in line.lower()]
+        # This error would list all arguments of the compiler.
+        failed = [each for each in (error, *error.args) if isinstance(each, subprocess.CalledProcessError)]
+        end = f"{failed[0].cmd[0]} gave exit code {failed[0].returncode}" if failed else str(error)
+        reason = f"the native build failed: {said[-1] if said else end}"[:500]
+    return "".join([c if c.isprintable() else " " for c in reason])
+
+
+def native_engine(folder: Path) -> tuple[dict[str, Path], str]:
+    """The built modules; or none, and why."""
+    if "bdist_wheel" not in sys.argv:  # an editable install runs the source, and so does the source distribution
+        return {}, ""
+    reason = objection()
+    if not reason:
+        log = folder / "log"
+        try:
+            with output_into(log):
+                return compile_engine(folder), ""
+        except (Exception, SystemExit) as error:  # whatever a compiler or mypyc may say
+            reason = reason_of(error, log.read_text(encoding="utf-8", errors="replace"))
+    if os.environ.get("AUTOGRAD_LITE_COMPILE") == "1":
+        sys.exit(f"autograd-lite: AUTOGRAD_LITE_COMPILE=1 was set, but {reason}")
+    print(f"autograd-lite is installed as plain Python: {reason}", file=sys.stderr)
+    return {}, reason
 
 
 scratch = Path(tempfile.mkdtemp(prefix="autograd-lite-"))
 atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-built = compiled_engine(scratch)
+built, why_plain = native_engine(scratch)
+
+
+class WithReason(build_py):
+    """Let a plain wheel say why it is one."""
+
+    def run(self) -> None:
+        """Write the reason beside the modules, where the wheel is made."""
+        super().run()
+        if why_plain:
+            (Path(self.build_lib) / "autograd_lite" / "why_plain.txt").write_text(why_plain, encoding="utf-8")
 
 
 class TakeBuilt(build_ext):
@@ -145,6 +204,6 @@ class TakeBuilt(build_ext):
 
 setup(
     ext_modules=[Extension(name, sources=[]) for name in built],
-    cmdclass={"build_ext": TakeBuilt},
+    cmdclass={"build_ext": TakeBuilt, "build_py": WithReason},
     options={"build": {"build_base": str(scratch / "build")}, "egg_info": {"egg_base": str(scratch)}},
 )

@@ -58,7 +58,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.value import Value as Value
     from autograd_lite.value import no_grad as no_grad
 
-    COMPILED: bool  # whether the engine is the native extension
+    NATIVE: bool  # whether the engine is the native extension
 
 # The public names, by the room that they live in. A room is loaded when the first of its names is used, so that
 # `import autograd_lite` is instant.
@@ -85,12 +85,12 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split
 _MODULES = ("data", "losses", "metrics", "nn", "optim", "plots", "scikit")
 
 __version__ = "0.1.0"
-__all__ = ["COMPILED", *_ROOM_OF, *_MODULES]
+__all__ = ["NATIVE", *_ROOM_OF, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     value: Any
-    if name == "COMPILED":
+    if name == "NATIVE":
         value = not importlib.import_module("autograd_lite.value").__file__.endswith(".py")  # type: ignore[union-attr]
     elif name in _ROOM_OF:
         value = getattr(importlib.import_module(f"autograd_lite.{_ROOM_OF[name]}"), name)

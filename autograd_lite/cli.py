@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,6 +58,23 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _engine() -> str:
+    """Which engine this is; if it is the plain one, why."""
+    if autograd_lite.NATIVE:
+        return "native engine"
+    written = files("autograd_lite") / "why_plain.txt"  # by setup.py, into each wheel of plain Python
+    why = written.read_text(encoding="utf-8") if written.is_file() else "it runs from its source, not from a wheel"
+    return f"plain engine: {why}"
+
+
+class _Version(argparse.Action):
+    """Print the version in one line; argparse's own action would wrap it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"autograd-lite {autograd_lite.__version__} ({_engine()})")
+        parser.exit()
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(escaped(message, limit=500))
@@ -66,9 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="autograd-lite", description="A scalar autograd engine to see and to read.", allow_abbrev=False
     )
-    engine = "compiled" if autograd_lite.COMPILED else "pure Python"
-    version = f"autograd-lite {autograd_lite.__version__} ({engine} engine)"
-    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and the engine, and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="build, differentiate and draw the lecture's example")

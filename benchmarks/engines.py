@@ -29,32 +29,32 @@ def methods(*names):
 def ours():
     import autograd_lite as ag
 
-    name = f"autograd-lite ({'compiled' if ag.COMPILED else 'pure Python'})"
+    name = f"autograd-lite ({'native' if ag.NATIVE else 'plain'})"
     return Engine(name, ag.Value, methods("tanh", "exp", "log", "relu"), dot=ag.dot)
 
 
 def ours_in_pure_python():
-    """The same source, uncompiled, beside the compiled one in this process."""
+    """The plain build of the same source, beside the native one in this process."""
     import autograd_lite
 
-    if not autograd_lite.COMPILED:
+    if not autograd_lite.NATIVE:
         raise ImportError("the installed engine is the pure one")
     folder = str(Path(autograd_lite.__file__).parent)
-    compiled = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("autograd_lite")}
+    native = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("autograd_lite")}
     source_only = importlib.machinery.FileFinder.path_hook((importlib.machinery.SourceFileLoader, [".py"]))
     sys.path_hooks.insert(0, source_only)
     sys.path_importer_cache.pop(folder, None)
     try:
         pure = importlib.import_module("autograd_lite")
         value, dot = pure.Value, pure.dot
-        assert not pure.COMPILED
+        assert not pure.NATIVE
     finally:
         sys.path_hooks.remove(source_only)
         sys.path_importer_cache.pop(folder, None)
         for name in [name for name in sys.modules if name.startswith("autograd_lite")]:
             del sys.modules[name]
-        sys.modules.update(compiled)
-    return Engine("autograd-lite (pure Python)", value, methods("tanh", "exp", "log", "relu"), dot=dot)
+        sys.modules.update(native)
+    return Engine("autograd-lite (plain)", value, methods("tanh", "exp", "log", "relu"), dot=dot)
 
 
 def micrograd():

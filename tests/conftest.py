@@ -8,7 +8,7 @@ hypothesis.settings.load_profile("suite")
 
 
 def pytest_report_header() -> str:
-    engine = "compiled" if autograd_lite.COMPILED else "pure Python"
+    engine = "native" if autograd_lite.NATIVE else "plain"
     return f"autograd-lite {autograd_lite.__version__}, {engine} engine, from {autograd_lite.__path__[0]}"
 
 

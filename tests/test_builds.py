@@ -1,4 +1,4 @@
-"""The compiled engine and the plain one give the same bits, and a script written for another engine runs."""
+"""The native engine and the plain one give the same bits, and a script written for another engine runs."""
 
 import importlib
 import subprocess
@@ -25,7 +25,7 @@ import random
 from test_passes import STEPS_OF_ONE, STEPS_OF_TWO, build, plan_of
 import autograd_lite
 from autograd_lite import Graph, Value, functions
-print(autograd_lite.COMPILED, file=sys.stderr)
+print(autograd_lite.NATIVE, file=sys.stderr)
 for seed in range(100):
     leaves = [Value(x) for x in (0.3, -0.7, 1.1)]
     y = build(functions, plan_of(seed, 100), leaves)
@@ -42,7 +42,7 @@ import hashlib, os, pickle, sys
 sys.path.insert(0, {str(Path(__file__).parent / "torture")!r})
 import world
 import autograd_lite
-print(autograd_lite.COMPILED, file=sys.stderr)
+print(autograd_lite.NATIVE, file=sys.stderr)
 seen, pickles, before = hashlib.sha256(), [], []
 if os.path.exists("pickles"):
     with open("pickles", "rb") as file:
@@ -59,7 +59,7 @@ with open("pickles", "wb") as file:
     pickle.dump(pickles, file)
 """
 
-only_where_compiled = pytest.mark.skipif(not autograd_lite.COMPILED, reason="there is only the pure engine here")
+only_where_native = pytest.mark.skipif(not autograd_lite.NATIVE, reason="there is only the plain engine here")
 
 
 def run_python(code, folder):
@@ -67,28 +67,28 @@ def run_python(code, folder):
 
 
 def output_of_both_builds(code, folder):
-    # numpy and others stay compiled: only pure modules may come before the switch
-    compiled = run_python(code, folder)
-    pure = run_python("import numpy, mpmath, pytest, hypothesis\n" + SOURCE_ONLY + code, folder)
-    assert (compiled.stderr.strip(), pure.stderr.strip()) == ("True", "False")
-    return compiled.stdout, pure.stdout
+    # numpy and others stay as they are: only plain modules may come before the switch
+    native = run_python(code, folder)
+    plain = run_python("import numpy, mpmath, pytest, hypothesis\n" + SOURCE_ONLY + code, folder)
+    assert (native.stderr.strip(), plain.stderr.strip()) == ("True", "False")
+    return native.stdout, plain.stdout
 
 
-@only_where_compiled
+@only_where_native
 def test_both_builds_give_the_same_bits(tmp_path):
-    compiled, pure = output_of_both_builds(GRADIENTS, tmp_path)
-    assert compiled == pure
-    assert compiled.count("0x") > 20_000
+    native, plain = output_of_both_builds(GRADIENTS, tmp_path)
+    assert native == plain
+    assert native.count("0x") > 20_000
 
 
-@only_where_compiled
+@only_where_native
 @pytest.mark.parametrize("programs", [6, pytest.param(80, marks=pytest.mark.torture)])
 def test_programs_have_the_same_numbers_messages_and_pickles_in_both_builds(programs, tmp_path):
     code = PROGRAMS.replace("PROGRAMS", str(programs))
-    compiled, pure = output_of_both_builds(code, tmp_path)
-    assert compiled.splitlines() == pure.splitlines()
-    assert compiled.count("Error: ") > 5 * programs
-    assert run_python(code, tmp_path).stdout == compiled
+    native, plain = output_of_both_builds(code, tmp_path)
+    assert native.splitlines() == plain.splitlines()
+    assert native.count("Error: ") > 5 * programs
+    assert run_python(code, tmp_path).stdout == native
 
 
 def test_a_script_for_a_two_tuple_engine_runs_with_the_same_losses(monkeypatch):

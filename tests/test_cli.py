@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd_lite
-from autograd_lite import COMPILED, Graph, Value, __version__, functions, parse
+from autograd_lite import NATIVE, Graph, Value, __version__, cli, functions, parse
 from autograd_lite.cli import main
 from autograd_lite.expression import ExpressionError, evaluate
 
@@ -300,8 +300,26 @@ def test_importing_the_command_runs_nothing():
 def test_python_m_is_the_same_command(tmp_path):
     command = [sys.executable, "-m", "autograd_lite", "--version"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    engine = "compiled" if COMPILED else "pure Python"
-    assert run.stdout == f"autograd-lite {__version__} ({engine} engine)\n"
+    assert run.stdout.startswith(f"autograd-lite {__version__} ({'native' if NATIVE else 'plain'} engine")
+    assert run.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "native, written, answer",
+    [
+        (True, None, "native engine"),
+        (False, None, "plain engine: it runs from its source, not from a wheel"),
+        (False, "there was no C compiler", "plain engine: there was no C compiler"),
+    ],
+)
+def test_the_version_says_which_engine_it_is_and_why(native, written, answer, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(autograd_lite, "NATIVE", native)
+    monkeypatch.setattr(cli, "files", lambda package: tmp_path)
+    if written:
+        (tmp_path / "why_plain.txt").write_text(written)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"autograd-lite {__version__} ({answer})\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")

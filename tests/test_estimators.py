@@ -7,7 +7,7 @@ import numpy as np
 import pandas
 import pytest
 
-from autograd_lite import COMPILED, data, nn, scikit
+from autograd_lite import NATIVE, data, nn, scikit
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -25,7 +25,7 @@ def test_scikit_learns_own_checks(estimator, check):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not COMPILED, reason="takes minutes with the plain engine")
+@pytest.mark.skipif(not NATIVE, reason="takes minutes with the plain engine")
 @parametrize_with_checks([scikit.Classifier(), scikit.Regressor()])
 def test_scikit_learns_own_checks_at_the_defaults(estimator, check):
     check(estimator)

@@ -61,7 +61,7 @@ def test_type_checkers_see_every_public_name():
     seen = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     from autograd_lite import functions
 
-    assert set(autograd_lite.__all__) - {"COMPILED"} <= seen | set(vars(functions))
+    assert set(autograd_lite.__all__) - {"NATIVE"} <= seen | set(vars(functions))
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "emscripten", reason="not in Pyo
 
 
 def test_the_installed_package_is_the_pure_wheel():
-    assert not autograd_lite.COMPILED
+    assert not autograd_lite.NATIVE
     assert autograd_lite.__path__ == ["/site/autograd_lite"]
 
 

@@ -11,7 +11,7 @@ import pytest
 import autograd_lite
 
 HERE = Path(__file__).parent
-# The source, also where the engine is installed compiled.
+# The source, also where the engine is native.
 MODULES = sorted((HERE.parent.parent / "autograd_lite").rglob("*.py"))
 PAGE = HERE.parent.parent / "autograd_lite" / "drawing" / "player.html"
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import losses
+from autograd_lite.compiler.arguments import Arguments
 from autograd_lite.compiler.bind import Bound
 from autograd_lite.compiler.compiled import CompiledFunction, compile
 from autograd_lite.compiler.plan import Plan
@@ -65,7 +66,7 @@ class CompiledEngine:
                 return loss(net(x), target)
 
         arrays = [X, y, *([self._masks] if sizes else [])]
-        plan = Plan(sample_loss, arrays)
+        plan = Plan(sample_loss, Arguments(tuple(arrays), {}))
         if plan.trace.shape != ():
             raise TypeError("a loss is one Value for each sample")
         self._start(plan, arrays)

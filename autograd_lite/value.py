@@ -49,8 +49,8 @@ class _Engine:
         # The contexts that are open, in which a new node is not left as it is: for each thread that is inside no_grad()
         # the depth of nesting, and an entry for the inspector. (One dict, so that a new node costs one look.)
         self.contexts: Final[dict[int, int]] = {}
-        # Called where a program decides on a Value's data, which no graph records; `compile` objects to that.
-        self.watcher: Callable[[str, Value], None] | None = None
+        # Called where a program reads or stops what no graph records: a comparison, `.data`, detach(), …; see trace.py.
+        self.watcher: Callable[[str, Value], object] | None = None
         # Called with each node that was just made ("build"), computed again ("forward"), or sent its gradient to its
         # parents ("backward").
         self.inspector: Callable[[str, Value], None] | None = None
@@ -65,17 +65,20 @@ _EVERY_THREAD: Final = -1  # no thread's number
 _engine: Final = _Engine()
 
 
-def watch_decisions(watcher: Callable[[str, Value], None] | None) -> Callable[[str, Value], None] | None:
-    """Have `watcher(what, value)` called on each comparison, bool() or float() of a Value; return the one before."""
+def watch_decisions(watcher: Callable[[str, Value], object] | None) -> Callable[[str, Value], object] | None:
+    """Have `watcher(what, value)` called where a graph would lose track of a Value; return the watcher before.
+
+    `what` is "comparison", "bool()", "float()", "hash()", ".data" or ".grad", where the program reads a number. For
+    "detach()" the watcher may return the node to use as result, and for "no_grad()" something true to keep the node.
+    """
     before = _engine.watcher
     _engine.watcher = watcher
     return before
 
 
-def _decide(what: str, value: Value) -> None:
+def _decide(what: str, value: Value) -> object:
     watcher = _engine.watcher
-    if watcher is not None:
-        watcher(what, value)
+    return None if watcher is None else watcher(what, value)
 
 
 def set_objector(objector: Callable[[str, Value, object], None]) -> None:
@@ -230,6 +233,8 @@ class Value:
     @property
     def data(self) -> float:
         """The number itself. After changing a leaf's, call `forward()` on the result."""
+        if _engine.watcher is not None:
+            _decide(".data", self)
         return self._data
 
     @data.setter
@@ -239,6 +244,8 @@ class Value:
     @property
     def grad(self) -> float:
         """The derivative of the last differentiated result with respect to this node; leaves accumulate it."""
+        if _engine.watcher is not None:
+            _decide(".grad", self)
         return self._grad
 
     @grad.setter
@@ -374,10 +381,12 @@ class Value:
         return self
 
     def __hash__(self) -> int:
+        if _engine.watcher is not None:
+            _decide("hash()", self)
         return object.__hash__(self)
 
     def __eq__(self, other: object) -> bool:
-        if _engine.watcher is not None and isinstance(other, (float, int)):
+        if _engine.watcher is not None and is_number(other):
             _decide("comparison", self)
         if _engine.calls > 0 and is_number(other):
             _object_to("==", self, other)
@@ -581,6 +590,10 @@ class Value:
 
     def detach(self) -> Value:
         """Return a leaf with the same data, outside the graph."""
+        if _engine.watcher is not None:
+            stopped = _decide("detach()", self)
+            if isinstance(stopped, Value):
+                return stopped
         return Value(self._data)
 
     def topological_order(self) -> list[Value]:
@@ -909,7 +922,7 @@ def _settle(node: Value) -> None:
     inspector = _engine.inspector
     if inspector is not None:
         inspector("build", node)
-    if not is_recording():
+    if not is_recording() and not _decide("no_grad()", node):
         node._row = None
         node._left = None
         node._right = None

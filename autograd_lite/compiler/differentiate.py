@@ -107,6 +107,8 @@ class _Differentiator:
                 for part in statement.parts:
                     before = len(self.sends)
                     self._through_part(part, gradient, statement.shape)
+                    if not self._wanted(part.factors[0]):
+                        continue
                     if part.with_bias is not None:
                         biases[id(part.with_bias[0])] = part, self.sends[before]
                     elif id(part) in biases:

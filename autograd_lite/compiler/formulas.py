@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite.compiler.trace import DETACH
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
@@ -32,6 +33,8 @@ class Call(NamedTuple):
 
 def numpy_name(op: Op) -> str | None:
     """The name of the NumPy function of a row of the table, or None."""
+    if op is DETACH:
+        return "positive"  # NumPy's name for doing nothing
     name = _NUMPY_NAMES.get(op.name, op.name)
     known = ops.TABLE.get(op.name) is op and op.formula is None and hasattr(np, name)
     return name if known else None

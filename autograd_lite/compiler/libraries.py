@@ -41,6 +41,7 @@ _NUMPY = Library(
     {
         "add_at": "def add_at(target, rows, values):\n    flat = target.reshape((-1, values.shape[1])).copy()\n    numpy.add.at(flat, rows, values)\n    return flat.reshape(target.shape)",
         "logsumexp": "def logsumexp(x, axis):\n    largest = x.max(axis, keepdims=True)\n    return log(exp(x - largest).sum(axis)) + largest.squeeze(axis)",
+        "detach": "def detach(x):\n    return x",
         "erf": "erf = numpy.vectorize(math.erf, otypes=[float])",
         "erfc": "erfc = numpy.vectorize(math.erfc, otypes=[float])",
     },
@@ -52,6 +53,7 @@ _JAX = Library(
     'import jax\n\njax.config.update("jax_enable_x64", True)\n'
     f"from jax.numpy import array, {_NUMPY_NAMES}\nfrom jax.scipy.special import erf, erfc, logsumexp",
     {
+        "detach": "detach = jax.lax.stop_gradient",
         "add_at": "def add_at(target, rows, values):\n    return target.reshape((-1, values.shape[1])).at[rows].add(values).reshape(target.shape)",
     },
     lambda value: f"array({np.asarray(value).tolist()!r})",
@@ -70,6 +72,7 @@ _TORCH = Library(
     "def ones(shape):\n    return torch.ones(shape, dtype=torch.float64)\n\n\n"
     "def zeros(shape):\n    return torch.zeros(shape, dtype=torch.float64)\n\n\n" + _TORCH_PAIRS.rstrip(),
     {
+        "detach": "def detach(x):\n    return x.detach()",
         "add_at": "def add_at(target, rows, values):\n    flat = target.reshape((-1, values.shape[1]))\n    return flat.index_add(0, rows, values).reshape(target.shape)",
     },
     lambda value: (

@@ -11,7 +11,7 @@ from typing import Any
 
 from autograd_lite.compiler.sums import RULES, Form, Sum
 from autograd_lite.compiler.terms import NormalForm, Product, Term
-from autograd_lite.compiler.trace import Trace
+from autograd_lite.compiler.trace import DETACH, Trace
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
@@ -48,7 +48,9 @@ class Normaliser:
             rule = RULES.get(op)
             form = rule(self, *of) if rule is not None else None
             if form is None:
-                form = self._operation(op, of, node)
+                form = self._detached(of[0], node) if op is DETACH else self._operation(op, of, node)
+            if id(node) in trace.stopped:
+                form = self._detached(form, node)
             if isinstance(form, Sum) and id(node) in used_again and (len(form.products) > 1 or form.pairs):
                 form = self.term(form)  # what is used twice is computed once
             forms[id(node)] = form
@@ -142,6 +144,18 @@ class Normaliser:
             )
             self.known[key] = found
         return found
+
+    def _detached(self, form: Form, node: Value) -> Form:
+        """A form without a gradient: a term of its own, as the same form may stand elsewhere with one."""
+        x = self.term(form)
+        if not isinstance(x, Term) or not x.active:
+            return x
+        key = (DETACH, x.index)
+        if key not in self.known:
+            self.known[key] = self._new(
+                "operation", lane=x.lane, active=False, op=DETACH, operands=(x,), sample=(node.data, node.data)
+            )
+        return self.known[key]
 
     def add(self, total: Sum, form: Form, scale: float = 1.0) -> None:
         """Add scale * form to a sum."""

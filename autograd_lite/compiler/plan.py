@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.compiler.arguments import argument_names
+from autograd_lite.compiler.arguments import Arguments
 from autograd_lite.compiler.bind import Bound, Code
+from autograd_lite.compiler.check import Kinds, compare, compare_gradients
 from autograd_lite.compiler.normalise import normalise
 from autograd_lite.compiler.program import Program
 from autograd_lite.compiler.schedule import schedule
 from autograd_lite.compiler.terms import NormalForm
-from autograd_lite.compiler.trace import Trace, TraceError, compiling, flatten, trace
-from autograd_lite.value import Value
+from autograd_lite.compiler.trace import Trace, compiling, trace
 
 _KEPT_SIZES = 8  # of batches, with the arrays for them
 
@@ -27,23 +28,76 @@ class Plan:
     ----------
     function : callable
         The function of scalars.
-    batch : list of arrays
-        Its arguments; the first sample is traced and some more are compared with the function itself.
+    arguments : Arguments
+        The first sample is traced; some are compared with the function itself.
+
+    Raises
+    ------
+    TraceError
+        If the function cannot be compiled, or its program gives something else than the function itself.
     """
 
-    def __init__(self, function: Callable[..., Any], batch: list[Any]) -> None:
+    def __init__(self, function: Callable[..., Any], arguments: Arguments) -> None:
         self._bound: dict[Any, Bound] = {}
         with compiling():
-            self._compile(function, batch)
-            self._check(function, batch)
+            self._compile(function, arguments)
+            self._kinds = Kinds(sum(map(len, self.program.inputs)))
+            self._calls = 0
+            self._check_first(function, arguments)
 
-    def _compile(self, function: Callable[..., Any], batch: list[Any]) -> None:
-        self.trace: Trace = trace(function, tuple([array[0].tolist() for array in batch]))
+    def _compile(self, function: Callable[..., Any], arguments: Arguments) -> None:
+        self.trace: Trace = trace(function, partial(arguments.sample, 0))
         self.form: NormalForm = normalise(self.trace)
-        self.names = argument_names(function, len(batch))
-        sizes = [int(np.prod(array.shape[1:], dtype=int)) for array in batch]
+        self.names = arguments.describe(function)
+        sizes = [int(np.prod(array.shape[1:], dtype=int)) for array in arguments.arrays]
         self.program: Program = schedule(self.form, list(zip(self.names, sizes, strict=True)))
         self.code = Code(self.program, with_backward=self.trace.shape == ())
+
+    # --- is it right? -------------------------------------------------------------------------------------------------
+
+    def _check_first(self, function: Callable[..., Any], arguments: Arguments) -> None:
+        """Compare results, and gradients, for samples of all kinds."""
+        samples = self._kinds.new(_columns(arguments.arrays))
+        few = [array[samples].astype(np.float64) for array in arguments.arrays]
+        bound = Bound(self.code, len(samples), np.float64)
+        outputs = self._forward(bound, few)
+        compare(function, arguments, samples, outputs, self.trace, is_single=False)
+        if self.trace.shape == () and np.isfinite(outputs).all():
+            with np.errstate(all="ignore"):
+                bound.backward()
+            gradient = bound.d_parameters[self.program.parameters]
+            compare_gradients(function, arguments, samples, gradient, self.trace.parameters)
+
+    def check(self, function: Callable[..., Any], arguments: Arguments, bound: Bound, outputs: Any) -> None:
+        """Compare the results of a call with the function itself: for samples of new kinds, and always for one.
+
+        The one is another sample at each call. It notices that the function has changed: that a parameter was replaced
+        by another Value, or that a number which it read from elsewhere is another one now.
+
+        Raises
+        ------
+        TraceError
+            If they differ.
+        Exception
+            What the function itself raises, where the program has a finite result.
+        """
+        samples = {*self._kinds.new(_columns(arguments.arrays)), self._calls % bound.samples}
+        self._calls += 1
+        # A number that is not finite on the way to a finite result: an exception, perhaps, of the function itself.
+        flat = bound.values.ravel()
+        with np.errstate(all="ignore"):
+            may_be_infinite = not math.isfinite(flat.dot(flat))  # the quick way, which overflows sooner
+        if may_be_infinite:
+            samples.update(np.flatnonzero(~np.isfinite(bound.values).all(axis=0))[:8].tolist())
+        chosen = sorted(samples)
+        with compiling():
+            compare(function, arguments, chosen, outputs[chosen], self.trace, outputs.dtype == np.float32)
+
+    def follow(self, before: Plan) -> None:
+        """Take the place of a program whose last check failed: check the same sample again."""
+        self._calls = before._calls - 1
+
+    # --- running it ---------------------------------------------------------------------------------------------------
 
     def bound(self, batch: list[Any]) -> Bound:
         """The program with arrays for this size of batch."""
@@ -112,35 +166,7 @@ class Plan:
                 )
         raise FloatingPointError("the result is not finite, because a parameter is not")
 
-    def _check(self, function: Callable[..., Any], batch: list[Any]) -> None:
-        """Compare a few samples with what the function itself computes."""
-        samples = len(batch[0])
-        chosen = sorted({0, samples // 2, samples - 1})
-        few = [array[chosen].astype(np.float64) for array in batch]
-        compiled = self._forward(Bound(self.code, len(chosen), np.float64), few)
-        for i in range(len(chosen)):
-            if not np.isfinite(compiled[i]).all():
-                continue  # the function itself may raise here; __call__ says what is not finite
-            results: list[Value | float] = []
-            flatten(function(*[_to_values(array[i].tolist()) for array in few]), results, function)
-            numbers = [float(x) for x in results]
-            if np.allclose(compiled[i].ravel(), numbers, rtol=1e-7, atol=1e-9, equal_nan=True):
-                continue
-            # It may be that large numbers cancel out, which leaves of each way to compute them other last digits.
-            rounding = 1e-12 * _largest(results)
-            if not np.allclose(compiled[i].ravel(), numbers, rtol=1e-7, atol=rounding, equal_nan=True):
-                raise TraceError(
-                    f"compiled for one sample, {getattr(function, '__name__', 'the function')} gives {compiled[i].tolist()}"
-                    f" for sample {chosen[i]} of the batch, but itself it computes {numbers}. It must do the same operations"
-                    " for every sample: what it reads from .data, or decides by it, is frozen into the program"
-                )
 
-
-def _to_values(sample: Any) -> Any:
-    return [_to_values(item) for item in sample] if isinstance(sample, list) else Value(sample)
-
-
-def _largest(results: list[Value | float]) -> float:
-    """The largest number that they were computed from."""
-    nodes = [node for x in results if isinstance(x, Value) for node in x.topological_order()]
-    return max([abs(node.data) for node in nodes if math.isfinite(node.data)], default=0.0)
+def _columns(arrays: list[Any]) -> Any:
+    """All numbers of the arguments, one column a sample."""
+    return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1, dtype=np.float64).T

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Final, NoReturn
 
 from autograd_lite import ops
-from autograd_lite.callers import user_line
+from autograd_lite.callers import is_own, user_line
+from autograd_lite.ops import Op
 from autograd_lite.text import quoted
 from autograd_lite.value import Value, recording, watch_decisions
 
 _one_at_a_time = threading.RLock()  # the watcher is one for all threads
+
+# What detach() is in a program: the number itself, towards which nothing is sent back.
+DETACH: Final = Op("detach", "detach", 1, lambda x: x, lambda x, y: (0.0,), public=False)
+
+_is_compiling: Final[ContextVar[bool]] = ContextVar("_is_compiling", default=False)
 
 
 class TraceError(TypeError):
@@ -37,6 +46,8 @@ class Trace:
         The results, flattened.
     shape : tuple of int
         The shape of the results; () for a single Value.
+    stopped : set of int
+        The ids of the nodes that were computed under `no_grad()`: nothing is sent back through them.
     """
 
     nodes: list[Value]
@@ -44,6 +55,7 @@ class Trace:
     parameters: list[Value]
     outputs: list[Value | float]
     shape: tuple[int, ...]
+    stopped: set[int] = field(default_factory=set)
 
     def __str__(self) -> str:
         return (
@@ -52,41 +64,67 @@ class Trace:
         )
 
 
-def trace(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Trace:
-    """Run `function` on leaves in place of the floats of `arguments`, and return the graph.
+Sample = Callable[[Callable[[Any], Any]], tuple[list[Any], dict[str, Any]]]
+
+
+def trace(function: Callable[..., Any], sample: Sample) -> Trace:
+    """Run `function` on leaves instead of the numbers of a sample, and return the graph.
 
     Parameters
     ----------
     function : callable
-        A function of Values, or of nested lists of them.
-    arguments : tuple
-        One sample: floats, or nested lists of floats.
+        A function of Values, or of structures of them.
+    sample : callable
+        `sample(convert) -> (args, kwargs)`: the arguments for one sample, where `convert` is applied to each array's
+        numbers, a float or nested lists of floats.
 
     Raises
     ------
     TraceError
-        If the function decides on the data (`if`, `max()`, `float()`), or returns no Value.
+        If the function decides on the data (`if`, `max()`, `float()`, a key of a dict), or returns no Value.
     """
     inputs: list[Value] = []
-    with watching():
-        result = function(*[_to_leaves(argument, inputs) for argument in arguments])
+    args, kwargs = sample(lambda numbers: _to_leaves(numbers, inputs))
+    with _watching() as watch:
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            if watch.refused is None or error is watch.refused:
+                raise
+            raise watch.refused from error
+    if watch.refused is not None:  # the function itself has caught the error
+        raise watch.refused
     outputs: list[Value | float] = []
     shape = flatten(result, outputs, function)
     roots = [output for output in outputs if isinstance(output, Value)]
     if not roots:
-        raise TraceError(f"{_name(function)} returned no Value: {result!r}")
+        raise TraceError(f"{name_of(function)} returned no Value: {result!r}")
     nodes = ops.TOTAL(*roots).topological_order()[:-1]
     given = {id(leaf) for leaf in inputs}
     parameters = [node for node in nodes if node.op is None and id(node) not in given]
-    return Trace(nodes, inputs, parameters, outputs, shape)
+    return Trace(nodes, inputs, parameters, outputs, shape, {id(node) for node in watch.stopped})
 
 
-def _to_leaves(argument: Any, leaves: list[Value]) -> Any:
-    if isinstance(argument, list):
-        return [_to_leaves(item, leaves) for item in argument]
-    leaf = Value(argument)
+def _to_leaves(numbers: Any, leaves: list[Value]) -> Any:
+    if isinstance(numbers, list):
+        items = [_to_leaves(item, leaves) for item in numbers]
+        return OneNumber(items) if len(items) == 1 and isinstance(items[0], Value) else items
+    leaf = Value(numbers)
     leaves.append(leaf)
     return leaf
+
+
+class OneNumber(list[Any]):
+    """A sample of shape (1,), which the function is not to take for the number in it: `[v] * 2` is `[v, v]`."""
+
+    def _refuse(self, *others: object) -> NoReturn:
+        raise TraceError(
+            f"{user_line()}: arithmetic with a sequence of one number. An array of shape (n, 1) has samples that are"
+            " sequences: take the number out of it with [0], or give an array of shape (n,)"
+        )
+
+    __mul__ = __rmul__ = __imul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _refuse
+    __neg__ = __abs__ = __float__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _refuse
 
 
 def flatten(result: Any, outputs: list[Value | float], function: Callable[..., Any]) -> tuple[int, ...]:
@@ -97,20 +135,23 @@ def flatten(result: Any, outputs: list[Value | float], function: Callable[..., A
     TraceError
         If it is no Value and no even sequence of them.
     """
+    if getattr(result, "ndim", None) == 0 and hasattr(result, "item"):  # of NumPy: a number, or an array of one Value
+        result = result.item()
     if isinstance(result, (Value, float, int)):
         outputs.append(result)
         return ()
     if not isinstance(result, (list, tuple)) and not hasattr(result, "__array__"):
         raise TraceError(
-            f"{_name(function)} must return a Value or a sequence of Values, got {type(result).__name__}: {result!r}"
+            f"{name_of(function)} must return a Value or a sequence of Values, got {type(result).__name__}: {result!r}"
         )
     shapes = [flatten(item, outputs, function) for item in result]
     if any(shape != shapes[0] for shape in shapes):
-        raise TraceError(f"{_name(function)} returned a ragged sequence: its items have the shapes {shapes}")
+        raise TraceError(f"{name_of(function)} returned a ragged sequence: its items have the shapes {shapes}")
     return (len(shapes), *(shapes[0] if shapes else ()))
 
 
-def _name(function: Callable[..., Any]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
+    """What to call a function in a message."""
     return getattr(function, "__qualname__", type(function).__name__)
 
 
@@ -122,39 +163,89 @@ def compiling() -> Iterator[None]:
     """
     collects = gc.isenabled()
     gc.disable()
+    token = _is_compiling.set(True)
     try:
         with recording():
             yield
     finally:
+        _is_compiling.reset(token)
         if collects:
             gc.enable()
 
 
+def is_compiling() -> bool:
+    """Whether this task is inside `compiling()`: a compiled function that is called then is only a function."""
+    return _is_compiling.get()
+
+
 # --- decisions on data ------------------------------------------------------------------------------------------------
 
-_REMEDY = {
-    "comparison": "use maximum, minimum, relu or abs, which the graph records",
-    "bool()": "an `if`, `and`, `or` or max() decides on the data: use maximum, minimum or relu, which the graph records",
+_REMEDY: Final = {
+    "comparison": "use maximum, minimum, relu, abs, where or clip, which the graph records",
+    "bool()": "an `if`, `and`, `or` or max() decides on the data: use maximum, minimum, relu or where, which the graph records",
     "float()": "compute with the Value itself: the functions of autograd_lite take it as it is",
+    "hash()": "a set, or the key of a dict, decides on the data: use where(equal(x, …), …, …), which the graph records",
+    ".data": "compute with the Value itself; detach() gives its number without its gradient",
+    ".grad": "keep gradients out of the function",
 }
+
+
+class _Watch:
+    """What the function that is traced does besides building its graph.
+
+    Attributes
+    ----------
+    refused : TraceError or None
+        The first thing that no graph records.
+    stopped : list of Value
+        The nodes that were made under `no_grad()`.
+    """
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.refused: TraceError | None = None
+        self.stopped: list[Value] = []
+
+    def __call__(self, what: str, value: Value) -> object:
+        if threading.get_ident() != self.thread:
+            return None
+        if what == "detach()":
+            return DETACH(value)
+        if what == "no_grad()":
+            self.stopped.append(value)
+            return True
+        if what in ("hash()", ".data", ".grad") and self._is_our_own():
+            return None
+        label = f" {quoted(value.label)}" if value.label else ""
+        error = TraceError(
+            f"{user_line()}: {what} of a Value{label} while its function is compiled;"
+            f" the outcome would be frozen into the program. Instead, {_REMEDY[what]}"
+        )
+        self.refused = self.refused or error
+        raise error
+
+    @staticmethod
+    def _is_our_own() -> bool:
+        """Whether this package reads the Value for its own purposes, as `parameters()` does."""
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and frame.f_globals.get("__name__") == "autograd_lite.value":
+            frame = frame.f_back
+        return frame is not None and is_own(frame)
+
+
+@contextmanager
+def _watching() -> Iterator[_Watch]:
+    watch = _Watch()
+    with _one_at_a_time:
+        before = watch_decisions(watch)
+        try:
+            yield watch
+        finally:
+            watch_decisions(before)
 
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """Within this context a comparison, bool() or float() of any Value of this thread is a TraceError."""
-    thread = threading.get_ident()
-
-    def object_to(what: str, value: Value) -> None:
-        if threading.get_ident() == thread:
-            label = f" {quoted(value.label)}" if value.label else ""
-            raise TraceError(
-                f"{user_line()}: {what} of a Value{label} while its function is compiled;"
-                f" the outcome would be frozen into the program. Instead, {_REMEDY[what]}"
-            )
-
-    with _one_at_a_time:
-        before = watch_decisions(object_to)
-        try:
-            yield
-        finally:
-            watch_decisions(before)
+    """Within this context what reads the number of a Value of this thread is a TraceError."""
+    with _watching():
+        yield

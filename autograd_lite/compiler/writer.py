@@ -13,6 +13,7 @@ from autograd_lite.compiler.libraries import Library
 from autograd_lite.compiler.names import Names, shape_text
 from autograd_lite.compiler.program import Part, Program, Statement
 from autograd_lite.compiler.rows import Rows
+from autograd_lite.compiler.trace import DETACH
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
@@ -99,6 +100,8 @@ class Writer:
             return f"-{a if binding >= 2 else f'({a})'}", 2
         if function in ops.TABLE:
             self._help(ops.TABLE[function])
+        elif function == DETACH.name:
+            self._help(DETACH)
         return f"{self.library.functions.get(function, function)}({', '.join([a for a, _ in operands])})", _ATOM
 
     def _help(self, op: Op) -> None:
@@ -222,7 +225,8 @@ class Writer:
 
 def _function_name(op: Op) -> str | None:
     """What the text calls a row of the table; `logsumexp` is written out, for the libraries' own go along an axis."""
-    return op.name if ops.TABLE.get(op.name) is op and op is not ops.LOGSUMEXP else None
+    is_known = op is DETACH or ops.TABLE.get(op.name) is op
+    return op.name if is_known and op is not ops.LOGSUMEXP else None
 
 
 def _fills(formula: Formula, shape: tuple[int, ...], lane: bool) -> bool:

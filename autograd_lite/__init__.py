@@ -64,7 +64,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
 # `import autograd_lite` is instant.
 _ROOMS = {
     "value": "Value no_grad",
-    "functions": "acos acosh asin asinh atan atan2 atanh cos cosh dot elu erf exp expm1 gelu hypot leaky_relu log log1p logsumexp maximum mean minimum relu sigmoid silu sin sinh softmax softplus sqrt tan tanh total",
+    "functions": "acos acosh asin asinh atan atan2 atanh cbrt clip cos cosh dot elu equal erf erfc exp exp2 expm1 gelu greater hypot leaky_relu less log log10 log1p log2 log_softmax logsumexp maximum mean minimum prod relu sigmoid sign silu sin sinh softmax softplus sqrt tan tanh total where",
     "define": "define_op",
     "graph": "Graph",
     "expression": "ExpressionError parse",

@@ -22,7 +22,7 @@ from autograd_lite.value import Value, tangents_of
 Number = Value | float
 
 # Their derivative is zero wherever there is one, so that no gradient flows through them.
-_STEPS: Final = frozenset({ops.SIGN, ops.GREATER, ops.EQUAL})
+_STEPS: Final = frozenset({ops.SIGN, ops.GREATER, ops.LESS, ops.EQUAL, ops.FLOOR_DIVIDE, ops.LARGEST})
 
 # The same operations, but raising: where the graph has such a node, it will do.
 _STRICT: Final = {ops.IEEE_DIV: ops.DIV, ops.IEEE_POW: ops.POW, ops.IEEE_LOG: ops.LOG}

@@ -43,6 +43,18 @@ class Arithmetic:
     def __rtruediv__(self, other: Any) -> Any:
         return self._record(ops.DIV, (other, self))
 
+    def __mod__(self, other: Any) -> Any:
+        return self._record(ops.MOD, (self, other))
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._record(ops.MOD, (other, self))
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._record(ops.FLOOR_DIVIDE, (self, other))
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._record(ops.FLOOR_DIVIDE, (other, self))
+
     def __pow__(self, other: Any) -> Any:
         return self._record(ops.POW, (self, other))
 

@@ -6,6 +6,7 @@ the three notations.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import unicodedata
@@ -53,6 +54,8 @@ _INFIX: Final[dict[Op, _Infix]] = {
     ops.MUL: _Infix(_PRODUCT, _PRODUCT, _SIGN, (" * ", " × ", r" \cdot ")),
     ops.DIV: _Infix(_PRODUCT, _PRODUCT, _SIGN, (" / ", " / ", "")),
     ops.IEEE_DIV: _Infix(_PRODUCT, _PRODUCT, _SIGN, (" / ", " / ", "")),
+    ops.MOD: _Infix(_PRODUCT, _PRODUCT, _SIGN, (" % ", " mod ", r" \;\mathrm{mod}\; ")),
+    ops.FLOOR_DIVIDE: _Infix(_PRODUCT, _PRODUCT, _SIGN, (" // ", " // ", "")),
     ops.POW: _Infix(_POWER, _ATOM, _SIGN, ("**", "^", "")),
     ops.IEEE_POW: _Infix(_POWER, _ATOM, _SIGN, ("**", "^", "")),
 }
@@ -61,6 +64,8 @@ _INFIX: Final[dict[Op, _Infix]] = {
 _LATEX_FUNCTION: Final[dict[Op, str]] = {
     **{op: rf"\{op.name}" for op in (ops.LOG, ops.SIN, ops.COS, ops.TAN, ops.SINH, ops.COSH, ops.TANH)},
     ops.IEEE_LOG: r"\log",
+    ops.LOG2: r"\log_2",
+    ops.LOG10: r"\log_{10}",
     ops.ASIN: r"\arcsin",
     ops.ACOS: r"\arccos",
     ops.ATAN: r"\arctan",
@@ -73,6 +78,8 @@ _LATEX_FUNCTION: Final[dict[Op, str]] = {
 _LATEX_ENCLOSING: Final[dict[Op, tuple[str, int]]] = {
     ops.EXP: (r"e^{%s}", _POWER),
     ops.SQRT: (r"\sqrt{%s}", _ATOM),
+    ops.EXP2: (r"2^{%s}", _POWER),
+    ops.CBRT: (r"\sqrt[3]{%s}", _ATOM),
     ops.ABS: (r"\left|%s\right|", _ATOM),
 }
 
@@ -84,11 +91,13 @@ def write(op: Op, operands: list[Text], notation: Notation) -> Text:
     if op is ops.NEG:
         sign = "−" if notation is Notation.PLAIN else "-"
         return Text(sign + operands[0].within(_POWER, notation), _SIGN)
+    if op is ops.CROSS_ENTROPY:
+        return _write_cross_entropy(operands, notation)
     if notation is Notation.PYTHON:
         return _write_python_function(op, operands)
     if op is ops.DOT:
         return _write_dot(operands, notation)
-    if op is ops.TOTAL:
+    if op is ops.TOTAL or op is ops.SUM:
         return write_sum(operands, notation)
     if notation is Notation.LATEX:
         return _write_latex_function(op, operands)
@@ -100,6 +109,8 @@ def _write_infix(op: Op, left: Text, right: Text, notation: Notation) -> Text:
     sign = infix.signs[notation.value]
     if notation is Notation.LATEX and op in (ops.DIV, ops.IEEE_DIV):
         return Text(rf"\frac{{{left.text}}}{{{right.text}}}", _SIGN)
+    if notation is Notation.LATEX and op is ops.FLOOR_DIVIDE:
+        return Text(rf"\left\lfloor\frac{{{left.text}}}{{{right.text}}}\right\rfloor", _ATOM)
     a = left.within(infix.left, notation)
     if op in (ops.POW, ops.IEEE_POW) and notation is not Notation.PYTHON:
         if notation is Notation.LATEX:
@@ -139,14 +150,26 @@ def _write_dot(operands: list[Text], notation: Notation) -> Text:
     return write_sum(terms if operands[-1].text == "0" and terms else [*terms, operands[-1]], notation)
 
 
+def _write_cross_entropy(operands: list[Text], notation: Notation) -> Text:
+    """logsumexp(logits) less the logit of the class, or less the weighted sum of the logits."""
+    n = len(operands) // 2
+    weights, logits = operands[:n], operands[n:]
+    chosen = [x for weight, x in zip(weights, logits) if weight.text == "1"]
+    one_hot = len(chosen) == 1 and sum([weight.text == "0" for weight in weights]) == n - 1
+    mean = chosen[0] if one_hot else write(ops.DOT, [*weights, *logits, Text("0")], notation)
+    return _write_infix(ops.SUB, write(ops.LOGSUMEXP, logits, notation), mean, notation)
+
+
 def _write_python_function(op: Op, operands: list[Text]) -> Text:
     texts = [operand.text for operand in operands]
     if op is ops.DOT:
         n = len(texts) // 2
         bias = "" if texts[-1] == "0" else f", {texts[-1]}"
         return Text(f"dot([{', '.join(texts[:n])}], [{', '.join(texts[n:-1])}]{bias})")
+    if op is ops.LARGEST:
+        return Text(functools.reduce(lambda x, y: f"maximum({x}, {y})", texts))
     inside = ", ".join(texts)
-    if op.arity == 0 and op in (ops.TOTAL, ops.MEAN, ops.LOGSUMEXP):
+    if op.arity == 0 and op in (ops.TOTAL, ops.MEAN, ops.LOGSUMEXP, ops.PROD, ops.SUM):
         inside = f"[{inside}]"
     return Text(f"{escaped(op.symbol)}({inside})")
 

@@ -58,6 +58,55 @@ def log(x: Number) -> Number:
     return x.log() if isinstance(x, Value) else ops.LOG(x)
 
 
+def exp2(x: Number) -> Number:
+    """2 to the power of x.
+
+    The derivative is log(2) exp2(x).
+
+    Examples
+    --------
+    >>> exp2(3.0)
+    8.0
+    """
+    return x.exp2() if isinstance(x, Value) else ops.EXP2(x)
+
+
+def log2(x: Number) -> Number:
+    """The logarithm of x > 0 to the base 2.
+
+    The derivative is 1 / (x log(2)).
+
+    Raises
+    ------
+    ValueError
+        If x is not positive.
+
+    Examples
+    --------
+    >>> log2(8.0)
+    3.0
+    """
+    return x.log2() if isinstance(x, Value) else ops.LOG2(x)
+
+
+def log10(x: Number) -> Number:
+    """The logarithm of x > 0 to the base 10.
+
+    The derivative is 1 / (x log(10)).
+
+    Raises
+    ------
+    ValueError
+        If x is not positive.
+
+    Examples
+    --------
+    >>> log10(1000.0)
+    3.0
+    """
+    return x.log10() if isinstance(x, Value) else ops.LOG10(x)
+
+
 def log1p(x: Number) -> Number:
     """log(1 + x), exact near 0.
 
@@ -92,6 +141,19 @@ def sqrt(x: Number) -> Number:
     2.0
     """
     return x.sqrt() if isinstance(x, Value) else ops.SQRT(x)
+
+
+def cbrt(x: Number) -> Number:
+    """The cube root of x, of negative numbers too.
+
+    The derivative is 1 / (3 cbrt(x)**2), infinite at 0.
+
+    Examples
+    --------
+    >>> cbrt(-8.0)
+    -2.0
+    """
+    return x.cbrt() if isinstance(x, Value) else ops.CBRT(x)
 
 
 def sin(x: Number) -> Number:
@@ -283,6 +345,32 @@ def erf(x: Number) -> Number:
     return x.erf() if isinstance(x, Value) else ops.ERF(x)
 
 
+def erfc(x: Number) -> Number:
+    """The complementary error function, 1 - erf(x), exact for large x too.
+
+    The derivative is -2/√π exp(-x**2).
+
+    Examples
+    --------
+    >>> erfc(0.0)
+    1.0
+    """
+    return x.erfc() if isinstance(x, Value) else ops.ERFC(x)
+
+
+def sign(x: Number) -> Number:
+    """The sign of x: 1.0, -1.0, or 0.0 at 0.
+
+    The derivative is 0 (also at 0).
+
+    Examples
+    --------
+    >>> sign(-3.0)
+    -1.0
+    """
+    return x.sign() if isinstance(x, Value) else ops.SIGN(x)
+
+
 def sigmoid(x: Number) -> Number:
     """The logistic function, 1 / (1 + exp(-x)), without overflow.
 
@@ -450,6 +538,100 @@ def minimum(x: Any, y: Any) -> Any:
     return ops.MINIMUM(x, y)
 
 
+@overload
+def greater(x: float, y: float) -> float: ...
+@overload
+def greater(x: Value, y: Value | float) -> Value: ...
+@overload
+def greater(x: float, y: Value) -> Value: ...
+def greater(x: Any, y: Any) -> Any:
+    """1.0 if x > y, else 0.0.
+
+    The derivative is 0. Unlike `x > y`, the choice is recorded in the graph, and `compile` follows it.
+
+    Examples
+    --------
+    >>> greater(3.0, 2.0), greater(2.0, 2.0)
+    (1.0, 0.0)
+    """
+    return ops.GREATER(x, y)
+
+
+@overload
+def less(x: float, y: float) -> float: ...
+@overload
+def less(x: Value, y: Value | float) -> Value: ...
+@overload
+def less(x: float, y: Value) -> Value: ...
+def less(x: Any, y: Any) -> Any:
+    """1.0 if x < y, else 0.0.
+
+    The derivative is 0. Unlike `x < y`, the choice is recorded in the graph, and `compile` follows it.
+
+    Examples
+    --------
+    >>> less(3.0, 2.0), less(2.0, 3.0)
+    (0.0, 1.0)
+    """
+    return ops.LESS(x, y)
+
+
+@overload
+def equal(x: float, y: float) -> float: ...
+@overload
+def equal(x: Value, y: Value | float) -> Value: ...
+@overload
+def equal(x: float, y: Value) -> Value: ...
+def equal(x: Any, y: Any) -> Any:
+    """1.0 if x and y are equal numbers, else 0.0.
+
+    The derivative is 0. Unlike `x == y`, the choice is recorded in the graph, and `compile` follows it.
+
+    Examples
+    --------
+    >>> equal(3.0, 2.0), equal(2.0, 2.0)
+    (0.0, 1.0)
+    """
+    return ops.EQUAL(x, y)
+
+
+def where(condition: Value | float, x: Value | float, y: Value | float) -> Value | Any:
+    """x where the condition holds (is not 0), else y.
+
+    The derivative is that of the operand taken: 1 for it, 0 for the other. Both are computed: an operand that cannot be,
+    such as the logarithm of a negative number, raises, taken or not.
+
+    Parameters
+    ----------
+    condition : Value, float or bool
+        Such as `greater(x, 0)`: recorded in the graph, so that `forward()` and `compile` choose anew.
+    x, y : Value or float
+        What to choose from.
+
+    Examples
+    --------
+    >>> x = Value(-3.0)
+    >>> y = where(greater(x, 0.0), x * x, -x)
+    >>> y.backward()
+    >>> y.data, x.grad
+    (3.0, -1.0)
+    """
+    return ops.WHERE(condition, x, y)
+
+
+def clip(x: Value | float, low: Value | float, high: Value | float) -> Value | Any:
+    """x, but not below `low` nor above `high`: minimum(maximum(x, low), high).
+
+    The derivative is 1 inside, 0 outside; on a bound it is one half, as at every tie of `maximum` and `minimum`.
+
+    Examples
+    --------
+    >>> clip(5.0, -1.0, 3.0)
+    3.0
+    """
+    return ops.CLIP(x, low, high)
+
+
 def dot(a: Iterable[Value | float], b: Iterable[Value | float], bias: Value | float = 0.0) -> Value | Any:
     """The weighted sum bias + a₁b₁ + … + aₙbₙ, added left to right, as one node.
 
@@ -493,6 +675,21 @@ def total(xs: Iterable[Value | float]) -> Value | Any:
     return apply_to_sequence(ops.TOTAL, tuple(xs))
 
 
+def prod(xs: Iterable[Value | float]) -> Value | Any:
+    """The product of a sequence, multiplied left to right, as one node; 1.0 of none.
+
+    The derivative towards each is the product of the others, zeros among them or not.
+
+    Examples
+    --------
+    >>> x = [Value(0.0), Value(3.0), Value(-4.0)]
+    >>> y = prod(x)
+    >>> y.data, y.partials
+    (-0.0, (-12.0, 0.0, 0.0))
+    """
+    return apply_to_sequence(ops.PROD, tuple(xs))
+
+
 def mean(xs: Iterable[Value | float]) -> Value | Any:
     """The mean of n numbers, added left to right, as one node. The derivative is 1/n for each.
 
@@ -528,6 +725,9 @@ def logsumexp(xs: Iterable[Value | float]) -> Value | Any:
 def softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
     """exp(xᵢ) / (exp(x₁) + … + exp(xₙ)) for each i, without overflow.
 
+    Computed from the distances to the largest, so that shifting all numbers changes nothing: two equal ones give one half
+    each, however large they are.
+
     Raises
     ------
     ValueError
@@ -535,12 +735,26 @@ def softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
 
     Examples
     --------
-    >>> softmax([0.0, 0.0])
-    [0.5, 0.5]
+    >>> softmax([0.0, 0.0]), softmax([1e17, 1e17])
+    ([0.5, 0.5], [0.5, 0.5])
     """
-    values = _not_empty("softmax", xs)
-    log_total = apply_to_sequence(ops.LOGSUMEXP, values)
-    return [ops.EXP(x - log_total) for x in values]
+    return ops.softmax(_not_empty("softmax", xs))
+
+
+def log_softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
+    """log(softmax(xs)), without overflow and without the log of a rounded 0.
+
+    Raises
+    ------
+    ValueError
+        If there are no numbers.
+
+    Examples
+    --------
+    >>> log_softmax([0.0, 1000.0])
+    [-1000.0, 0.0]
+    """
+    return ops.log_softmax(_not_empty("log_softmax", xs))
 
 
 def _not_empty(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd_lite.functions import dot, logsumexp, mean, minimum, relu, softplus, total
-from autograd_lite.value import Value
+from autograd_lite import ops
+from autograd_lite.functions import mean, minimum, relu, softplus, total
+from autograd_lite.value import Value, apply_to_sequence
 
 Prediction = Value | float | Sequence[Value | float]
 Target = Value | float | Sequence[Value | float]
@@ -128,7 +129,8 @@ def cross_entropy(prediction: Prediction, target: Target) -> Value | Any:
     """The cross-entropy -log P(class) where P = softmax(logits).
 
     The predictions are the logits: numbers before the softmax. The target is the index of the class; or one number for
-    each class that sum to 1: a one-hot vector, or probabilities. Computed as logsumexp(logits) - Σ yᵢ logitᵢ.
+    each class that sum to 1: a one-hot vector, or probabilities. Computed from the distances to the largest logit, so
+    that shifting all logits changes nothing; a class of weight 0 may be impossible (-inf).
 
     Raises
     ------
@@ -144,11 +146,13 @@ def cross_entropy(prediction: Prediction, target: Target) -> Value | Any:
     """
     logits = _sequence(prediction)
     if _is_number(target):
-        return logsumexp(logits) - logits[_class_index(target, len(logits))]
+        index = _class_index(target, len(logits))
+        one_hot = [float(i == index) for i in range(len(logits))]
+        return apply_to_sequence(ops.CROSS_ENTROPY, (*one_hot, *logits))
     weights = [y for _, y in _pairs("cross_entropy", prediction, target)]
     if not any(isinstance(y, Value) for y in weights) and abs(sum(weights) - 1.0) > 1e-6:
         raise ValueError(f"cross_entropy takes a class index, or targets that sum to 1, got {weights!r}")
-    return logsumexp(logits) - dot(weights, logits)
+    return apply_to_sequence(ops.CROSS_ENTROPY, (*weights, *logits))
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ Rule = Callable[..., tuple[Number, ...]]
 LEAKY_SLOPE: Final = 0.01
 _SQRT_HALF: Final = math.sqrt(0.5)
 _TWO_OVER_SQRT_PI: Final = 2.0 / math.sqrt(math.pi)
+_LOG_2: Final = math.log(2.0)
+_LOG_10: Final = math.log(10.0)
 _ONE_OVER_SQRT_TWO_PI: Final = 1.0 / math.sqrt(2.0 * math.pi)
 
 
@@ -187,8 +189,12 @@ def _unary(name: str, forward: Callable[..., float], partials: Rule, formula: An
     return _add_row(Op(name, name, 1, forward, partials, formula))
 
 
-def _binary(name: str, forward: Callable[..., float], partials: Rule) -> Op:
-    return _add_row(Op(name, name, 2, forward, partials))
+def _binary(name: str, forward: Callable[..., float], partials: Rule, formula: Any = None) -> Op:
+    return _add_row(Op(name, name, 2, forward, partials, formula))
+
+
+def _ternary(name: str, forward: Callable[..., float], partials: Rule, formula: Any = None) -> Op:
+    return _add_row(Op(name, name, 3, forward, partials, formula))
 
 
 def _of_sequence(name: str, forward: Callable[..., float], partials: Rule, formula: Any) -> Op:
@@ -233,6 +239,22 @@ def _ieee_divide(x: float, y: float) -> float:
     if x == 0.0 or math.isnan(x):
         return math.nan
     return math.copysign(math.inf, x) * math.copysign(1.0, y)
+
+
+def _greater(x: float, y: float) -> float:
+    return 1.0 if x > y else 0.0
+
+
+def _less(x: float, y: float) -> float:
+    return 1.0 if x < y else 0.0
+
+
+def _equal(x: float, y: float) -> float:
+    return 1.0 if x == y else 0.0
+
+
+def _clip(x: float, low: float, high: float) -> float:
+    return min(max(x, low), high)
 
 
 def _sign(x: float) -> float:
@@ -293,11 +315,38 @@ def _dot(*operands: float) -> float:
     return total
 
 
+def _product(*xs: float) -> float:
+    product = 1.0
+    for x in xs:
+        product *= x
+    return product
+
+
+def _largest(*xs: float) -> float:
+    largest = xs[0]
+    for x in xs:
+        if x > largest or x != x:  # nan wherever it stands; nothing is larger than nan
+            largest = x
+    return largest
+
+
 def _logsumexp(*xs: float) -> float:
-    largest = max(xs)
-    if math.isinf(largest):
+    largest = _largest(*xs)
+    if not math.isfinite(largest):
         return largest
     return largest + math.log(_total(*[math.exp(x - largest) for x in xs]))
+
+
+def _cross_entropy(*operands: float) -> float:
+    n = len(operands) // 2
+    logits = operands[n:]
+    largest = _largest(*logits)
+    rest = 0.0 if math.isinf(largest) else math.log(_total(*[math.exp(x - largest) for x in logits]))
+    loss = 0.0
+    for weight, x in zip(operands[:n], logits):
+        if weight != 0.0:  # a class that is impossible costs nothing where it is not the target
+            loss += weight * ((largest - x) + rest)
+    return loss
 
 
 def _array_total(*xs: Number) -> Number:
@@ -312,11 +361,41 @@ def _array_dot(*operands: Number) -> Number:
     return _array_total(operands[-1], *[operands[i] * operands[n + i] for i in range(n)])
 
 
-def _array_logsumexp(*xs: Number) -> Number:
+def _array_product(*xs: Number) -> Number:
+    product = xs[0]
+    for x in xs[1:]:
+        product = product * x
+    return product
+
+
+def _array_largest(*xs: Number) -> Number:
     largest = xs[0]
     for x in xs[1:]:
         largest = MAXIMUM(largest, x)
-    return largest + LOG(_array_total(*[EXP(x - largest) for x in xs]))
+    return largest
+
+
+def _array_logsumexp(*xs: Number) -> Number:
+    _, _, total = _shares(xs)
+    return LARGEST(*xs) + LOG(total)
+
+
+def _array_cross_entropy(*operands: Number) -> Number:
+    n = len(operands) // 2
+    weights, logits = operands[:n], operands[n:]
+    distances, _, total = _shares(logits)
+    log_total = LOG(total)
+    factors: list[Number] = []
+    costs: list[Number] = []
+    for weight, x, distance in zip(weights, logits, distances):
+        if isinstance(weight, float) and weight == 0.0:
+            continue
+        cost = log_total - distance
+        if isinstance(x, float) and x == -math.inf:  # a mask: 0 * inf is to be 0
+            cost = WHERE(EQUAL(weight, 0.0), 0.0, cost)
+        factors.append(weight)
+        costs.append(cost)
+    return DOT(*factors, *costs, 0.0)
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -327,6 +406,8 @@ SUB: Final[Op] = _operator("sub", "-", lambda x, y: x - y, lambda x, y, z: (1.0,
 MUL: Final[Op] = _operator("mul", "*", lambda x, y: x * y, lambda x, y, z: (y, x))
 DIV: Final[Op] = _operator("div", "/", lambda x, y: x / y, lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)))
 POW: Final[Op] = _operator("pow", "**", _power, lambda x, y, z: _power_partials(x, y))
+MOD: Final[Op] = _operator("mod", "%", lambda x, y: x % y, lambda x, y, z: (1.0, -FLOOR_DIVIDE(x, y)))
+FLOOR_DIVIDE: Final[Op] = _operator("floor_divide", "//", lambda x, y: x // y, lambda x, y, z: (0.0, 0.0))
 NEG: Final[Op] = _add_row(Op("neg", "-", 1, lambda x: -x, lambda x, z: (-1.0,)))
 ABS: Final[Op] = _unary("abs", abs, lambda x, y: (SIGN(x),))
 
@@ -335,7 +416,11 @@ EXP: Final[Op] = _unary("exp",   math.exp,   lambda x, y: (y,))
 EXPM1: Final[Op] = _unary("expm1", math.expm1, lambda x, y: (EXP(x),))
 LOG: Final[Op] = _unary("log",   math.log,   lambda x, y: (IEEE_DIV(1.0, x),))
 LOG1P: Final[Op] = _unary("log1p", math.log1p, lambda x, y: (IEEE_DIV(1.0, 1.0 + x),))
+EXP2: Final[Op] = _unary("exp2",  math.exp2,  lambda x, y: (_LOG_2 * y,))
+LOG2: Final[Op] = _unary("log2",  math.log2,  lambda x, y: (IEEE_DIV(1.0 / _LOG_2, x),))
+LOG10: Final[Op] = _unary("log10", math.log10, lambda x, y: (IEEE_DIV(1.0 / _LOG_10, x),))
 SQRT: Final[Op] = _unary("sqrt",  math.sqrt,  lambda x, y: (IEEE_DIV(0.5, y),))
+CBRT: Final[Op] = _unary("cbrt",  math.cbrt,  lambda x, y: (IEEE_DIV(1.0, 3.0 * (y * y)),))
 SIN: Final[Op] = _unary("sin",   math.sin,   lambda x, y: (COS(x),))
 COS: Final[Op] = _unary("cos",   math.cos,   lambda x, y: (-SIN(x),))
 TAN: Final[Op] = _unary("tan",   math.tan,   lambda x, y: (1.0 + y * y,))
@@ -349,6 +434,8 @@ ASINH: Final[Op] = _unary("asinh", math.asinh, lambda x, y: (IEEE_DIV(1.0, HYPOT
 ACOSH: Final[Op] = _unary("acosh", math.acosh, lambda x, y: (IEEE_DIV(1.0, SQRT(x - 1.0) * SQRT(x + 1.0)),))
 ATANH: Final[Op] = _unary("atanh", math.atanh, lambda x, y: (IEEE_DIV(1.0, (1.0 - x) * (1.0 + x)),))
 ERF: Final[Op] = _unary("erf",   math.erf,   lambda x, y: (_TWO_OVER_SQRT_PI * EXP(-x * x),))
+ERFC: Final[Op] = _unary("erfc",  math.erfc,  lambda x, y: (-_TWO_OVER_SQRT_PI * EXP(-x * x),))
+SIGN: Final[Op] = _unary("sign",  _sign,      lambda x, y: (0.0,))
 
 SIGMOID: Final[Op] = _unary("sigmoid",    _sigmoid,    lambda x, y: (y * (1.0 - y),),
                     formula=lambda x: 1.0 / (1.0 + EXP(-x)))
@@ -365,11 +452,23 @@ SILU: Final[Op] = _unary("silu",       _silu,       lambda x, y: _silu_partials(
 GELU: Final[Op] = _unary("gelu",       _gelu,       lambda x, y: (NORMAL_CDF(x) + x * NORMAL_PDF(x),),
                     formula=lambda x: x * NORMAL_CDF(x))
 
-# Functions of two numbers: `z` is the result. Where max and min tie, each operand takes half.
+# Functions of two numbers: `z` is the result. Where max and min tie, each operand takes half; where an operand is nan,
+# the one that Python's max and min return, which is the first, takes all.
 ATAN2: Final[Op] = _binary("atan2",   math.atan2, lambda y, x, z: _atan2_partials(y, x))
-HYPOT: Final[Op] = _binary("hypot",   math.hypot, lambda x, y, z: (IEEE_DIV(x, z), IEEE_DIV(y, z)))
-MAXIMUM: Final[Op] = _binary("maximum", max, lambda x, y, z: (GREATER(x, y) + 0.5 * EQUAL(x, y), GREATER(y, x) + 0.5 * EQUAL(x, y)))
-MINIMUM: Final[Op] = _binary("minimum", min, lambda x, y, z: (GREATER(y, x) + 0.5 * EQUAL(x, y), GREATER(x, y) + 0.5 * EQUAL(x, y)))
+HYPOT: Final[Op] = _binary("hypot",   math.hypot, lambda x, y, z: (_hypot_slope(x, y, z), _hypot_slope(y, x, z)))
+MAXIMUM: Final[Op] = _binary("maximum", max, lambda x, y, z: _share(GREATER(y, x) + 0.5 * EQUAL(x, y)),
+                   formula=lambda x, y: WHERE(GREATER(y, x), y, x))
+MINIMUM: Final[Op] = _binary("minimum", min, lambda x, y, z: _share(LESS(y, x) + 0.5 * EQUAL(x, y)),
+                   formula=lambda x, y: WHERE(LESS(y, x), y, x))
+GREATER: Final[Op] = _binary("greater", _greater, lambda x, y, z: (0.0, 0.0))
+LESS: Final[Op] = _binary("less",    _less,    lambda x, y, z: (0.0, 0.0))
+EQUAL: Final[Op] = _binary("equal",   _equal,   lambda x, y, z: (0.0, 0.0))
+
+# Functions of three numbers.
+WHERE: Final[Op] = _ternary("where", lambda c, x, y: x if c else y,
+                 lambda c, x, y, z: (0.0, WHERE(c, 1.0, 0.0), WHERE(c, 0.0, 1.0)))
+CLIP: Final[Op] = _ternary("clip",  _clip, lambda x, low, high, y: _clip_partials(x, low, high),
+                 formula=lambda x, low, high: MINIMUM(MAXIMUM(x, low), high))
 
 # Functions of a sequence: each rule is given all operands, then the result. `dot` takes a1 … an, b1 … bn, bias.
 TOTAL: Final[Op] = _of_sequence("total",     _total,     lambda *xs: (1.0,) * (len(xs) - 1), _array_total)
@@ -377,7 +476,8 @@ MEAN: Final[Op] = _of_sequence("mean",      _mean,      lambda *xs: (1.0 / (len(
                          lambda *xs: _array_total(*xs) / len(xs))
 DOT: Final[Op] = _of_sequence("dot",       _dot,       lambda *xs: (*xs[len(xs) // 2 - 1 : -2], *xs[: len(xs) // 2 - 1], 1.0),
                          _array_dot)
-LOGSUMEXP: Final[Op] = _of_sequence("logsumexp", _logsumexp, lambda *xs: tuple([EXP(x - xs[-1]) for x in xs[:-1]]), _array_logsumexp)
+LOGSUMEXP: Final[Op] = _of_sequence("logsumexp", _logsumexp, lambda *xs: tuple(softmax(xs[:-1])), _array_logsumexp)
+PROD: Final[Op] = _of_sequence("prod",      _product,   lambda *xs: _product_partials(xs[:-1]), _array_product)
 
 # Helpers of the rules. None of them raises on floats, so no derivative does, of any order.
 IEEE_DIV: Final[Op] = _helper("ieee_div",   "/",    2, _ieee_divide,     lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)),
@@ -385,16 +485,22 @@ IEEE_DIV: Final[Op] = _helper("ieee_div",   "/",    2, _ieee_divide,     lambda 
 IEEE_POW: Final[Op] = _helper("ieee_pow",   "**",   2, ieee_power,      lambda x, y, z: _power_partials(x, y),
                      formula=lambda x, y: x**y)
 IEEE_LOG: Final[Op] = _helper("ieee_log",   "log",  1, _ieee_log,        lambda x, y: (IEEE_DIV(1.0, x),), formula=lambda x: LOG(x))
-SIGN: Final[Op] = _helper("sign",       "sign", 1, _sign,            lambda x, y: (0.0,))
-GREATER: Final[Op] = _helper("greater",    ">",    2, lambda x, y: 1.0 if x > y else 0.0,  lambda x, y, z: (0.0, 0.0))
-EQUAL: Final[Op] = _helper("equal",      "==",   2, lambda x, y: 1.0 if x == y else 0.0, lambda x, y, z: (0.0, 0.0))
-WHERE: Final[Op] = _helper("where",     "where", 3, lambda c, x, y: x if c else y,
-                     lambda c, x, y, z: (0.0, WHERE(c, 1.0, 0.0), WHERE(c, 0.0, 1.0)))
 NORMAL_CDF: Final[Op] = _helper("normal_cdf", "Φ",    1, _normal_cdf,      lambda x, y: (NORMAL_PDF(x),),
                      formula=lambda x: 0.5 * ERFC(-_SQRT_HALF * x))
 NORMAL_PDF: Final[Op] = _helper("normal_pdf", "φ",    1, lambda x: _ONE_OVER_SQRT_TWO_PI * math.exp(-0.5 * x * x), lambda x, y: (-x * y,),
                      formula=lambda x: _ONE_OVER_SQRT_TWO_PI * EXP(-0.5 * x * x))
-ERFC: Final[Op] = _helper("erfc",       "erfc", 1, math.erfc,        lambda x, y: (-_TWO_OVER_SQRT_PI * EXP(-x * x),))
+POWER_DERIVATIVE: Final[Op] = _helper("power_derivative", "power_derivative", 4, lambda x, y, m, n: _power_derivative(x, y, m, n),
+                     lambda x, y, m, n, z: (POWER_DERIVATIVE(x, y, m + 1.0, n), POWER_DERIVATIVE(x, y, m, n + 1.0), 0.0, 0.0),
+                     formula=lambda x, y, m, n: _power_derivative(x, y, m, n))
+
+# Helpers of softmax and its kin. What is computed from x - LARGEST(*xs) does not change when all xs are shifted, and does
+# not depend on what exactly is subtracted: so the largest counts as a constant, of every order of derivative. SUM is
+# `total` once more: `compile` keeps it as a sum along an axis, and does not take it apart.
+LARGEST: Final[Op] = _helper("largest",    "max",   0, _largest, lambda *xs: (0.0,) * (len(xs) - 1), formula=_array_largest)
+SUM: Final[Op] = _helper("sum",        "total", 0, _total,   lambda *xs: (1.0,) * (len(xs) - 1), formula=_array_total)
+# The weights of the classes, then their logits.
+CROSS_ENTROPY: Final[Op] = _helper("cross_entropy", "cross_entropy", 0, _cross_entropy, lambda *xs: _cross_entropy_partials(xs[:-1]),
+                     formula=_array_cross_entropy)
 # fmt: on
 
 
@@ -402,11 +508,123 @@ ERFC: Final[Op] = _helper("erfc",       "erfc", 1, math.erfc,        lambda x, y
 
 
 def _power_partials(x: Number, y: Number) -> tuple[Number, ...]:
-    # ∂/∂x = y·x^(y-1), which is 0 for y = 0 even where x^(y-1) is infinite.
-    by_base = WHERE(EQUAL(y, 0.0), 0.0, y * IEEE_POW(x, y - 1.0))
-    # ∂/∂y = x^y·log x, whose limit at x = 0, y > 0 is 0.
-    vanishes = EQUAL(x, 0.0) * GREATER(y, 0.0)
-    return by_base, WHERE(vanishes, 0.0, IEEE_POW(x, y) * IEEE_LOG(x))
+    if isinstance(y, float):  # the rule of the textbook; 0 for y = 0 even where x^(y-1) is infinite
+        by_base = y * IEEE_POW(x, y - 1.0) if y != 0.0 else 0.0
+    else:
+        by_base = POWER_DERIVATIVE(x, y, 1.0, 0.0)
+    if isinstance(x, float) and x != 0.0:
+        return by_base, IEEE_POW(x, y) * IEEE_LOG(x)
+    return by_base, POWER_DERIVATIVE(x, y, 0.0, 1.0)
+
+
+def _power_derivative(x: Number, y: Number, by_base: float, by_exponent: float) -> Number:
+    """The derivative of x^y, m times by x and n times by y, with its limits at x = 0.
+
+    It is x^(y-m) Σⱼ cⱼ (log x)ʲ, where cⱼ = n!/j! times the coefficient of tⁿ⁻ʲ in (y+t)(y+t-1) … (y+t-m+1). All
+    derivatives being of this one form, none is a product of others whose limits are 0 and ∞.
+    """
+    m, n = int(by_base), int(by_exponent)
+    falling: list[Number] = [1.0] + [0.0] * n
+    for i in range(m):
+        factor = y - float(i) if i else y
+        falling = [_plus(_times(falling[k], factor), falling[k - 1] if k else 0.0) for k in range(n + 1)]
+    total = falling[0]
+    if n:
+        log_x = IEEE_LOG(x)
+        for j in range(n - 1, -1, -1):  # Horner's scheme: of several infinite terms the highest power of log x decides
+            c = _times(falling[n - j], float(math.factorial(n) // math.factorial(j)))
+            scaled = _plus(_times(total, log_x), c)
+            # 0 times an infinite logarithm is 0 here. A number is never 0: the leading coefficient is 1 if m = 0.
+            total = scaled if isinstance(total, float) and total == 1.0 else WHERE(EQUAL(total, 0.0), c, scaled)
+    power = IEEE_POW(x, y - float(m) if m else y)
+    result = _times(total, power)
+    if n:
+        result = WHERE(
+            EQUAL(x, 0.0) * GREATER(y, float(m)), 0.0, result
+        )  # a power vanishes faster than a logarithm grows
+    if m:
+        result = WHERE(EQUAL(total, 0.0), 0.0, result)
+    if m and n:
+        result = WHERE(LESS(x, 0.0), math.nan, result)  # x^y is real at single y only
+    return result
+
+
+def _times(x: Number, y: Number) -> Number:
+    """x * y, but 0 * y is 0, and 1 * y is y."""
+    if isinstance(x, float) and (x == 0.0 or x == 1.0):
+        return 0.0 if x == 0.0 else y
+    return x * y
+
+
+def _plus(x: Number, y: Number) -> Number:
+    """x + y, without adding 0."""
+    if isinstance(x, float) and x == 0.0:
+        return y
+    return x if isinstance(y, float) and y == 0.0 else x + y
+
+
+def _share(by_second: Number) -> tuple[Number, ...]:
+    return 1.0 - by_second, by_second
+
+
+def _clip_partials(x: Number, low: Number, high: Number) -> tuple[Number, ...]:
+    """Those of minimum(maximum(x, low), high)."""
+    raised = MAXIMUM(x, low)
+    by_x, by_low = MAXIMUM.partials(x, low, raised)
+    by_raised, by_high = MINIMUM.partials(raised, high, raised)
+    return by_x * by_raised, by_low * by_raised, by_high
+
+
+def _hypot_slope(x: Number, y: Number, z: Number) -> Number:
+    slope = IEEE_DIV(x, z)
+    if isinstance(y, float) and y != 0.0:
+        return slope
+    return WHERE(EQUAL(z, 0.0), 0.0, slope)  # the middle of the slopes there are at the tip of the cone
+
+
+def _product_partials(xs: tuple[Number, ...]) -> tuple[Number, ...]:
+    """For each, the product of the others: of those before it and those after it, for there may be zeros."""
+    after: list[Number] = [1.0]
+    for x in reversed(xs[1:]):
+        after.append(_times(after[-1], x))
+    partials: list[Number] = []
+    before: Number = 1.0
+    for x in xs:
+        partials.append(_times(before, after.pop()))
+        before = _times(before, x)
+    return tuple(partials)
+
+
+def softmax(xs: tuple[Number, ...]) -> list[Number]:
+    """exp(xᵢ) / Σⱼ exp(xⱼ), from the distances to the largest: they are exact wherever all of the numbers lie."""
+    _, shares, total = _shares(xs)
+    return [share / total for share in shares]
+
+
+def log_softmax(xs: tuple[Number, ...]) -> list[Number]:
+    """The logarithm of `softmax`: the distances to the largest, less the logarithm of their exponentials' total."""
+    distances, _, total = _shares(xs)
+    log_total = LOG(total)
+    return [distance - log_total for distance in distances]
+
+
+def _shares(xs: tuple[Number, ...]) -> tuple[list[Number], list[Number], Number]:
+    """The distances to the largest, their exponentials, and the total of these, which is 1 or more."""
+    largest = LARGEST(*xs)
+    distances = [x - largest for x in xs]
+    shares = [EXP(distance) for distance in distances]
+    return distances, shares, SUM(*shares)
+
+
+def _cross_entropy_partials(operands: tuple[Number, ...]) -> tuple[Number, ...]:
+    n = len(operands) // 2
+    weights = operands[:n]
+    distances, shares, total = _shares(operands[n:])
+    log_total = LOG(total)
+    weight = SUM(*weights)
+    by_weights = [log_total - distance for distance in distances]
+    by_logits = [_times(weight, share / total) - w for share, w in zip(shares, weights)]
+    return (*by_weights, *by_logits)
 
 
 def _silu_partials(x: Number) -> tuple[Number, ...]:

@@ -114,6 +114,20 @@ def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
         # Asked to simplify tanh of tanh of tanh …, SymPy takes a time that grows exponentially.
         return lambda x: function(x, evaluate=isinstance(x, sympy.Number))
 
+    def cbrt(x: Expression) -> Expression:  # SymPy's own is the complex root of a negative number
+        third = sympy.Rational(1, 3)
+        return sympy.Piecewise((x**third, x >= 0), (-((-x) ** third), True))
+
+    def cross_entropy(*xs: Expression) -> Expression:
+        weights, logits = xs[: len(xs) // 2], xs[len(xs) // 2 :]
+        log_total = log(sympy.Add(*[exp(x) for x in logits]))
+        return sympy.Add(*[weight * (log_total - x) for weight, x in zip(weights, logits) if weight != 0])
+
+    def power_derivative(x: Expression, y: Expression, m: Expression, n: Expression) -> Expression:
+        base, exponent = sympy.Dummy(positive=True), sympy.Dummy(real=True)
+        power = base**exponent
+        return power.diff((base, int(m)), (exponent, int(n))).subs({base: x, exponent: y})
+
     rows |= {name: hyperbolic(rows[name]) for name in ("tanh", "sinh", "cosh")}
     rows |= {
         "add": lambda x, y: x + y,
@@ -121,10 +135,16 @@ def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
         "mul": lambda x, y: x * y,
         "div": lambda x, y: x / y,
         "pow": lambda x, y: x**y,
+        "mod": sympy.Mod,
+        "floor_divide": lambda x, y: sympy.floor(x / y),
         "neg": lambda x: -x,
         "abs": lambda x: sympy.Piecewise((x, x > 0), (-x, x < 0), (0, True)),
         "expm1": lambda x: exp(x) - 1,
         "log1p": lambda x: log(1 + x),
+        "exp2": lambda x: sympy.Integer(2) ** x,
+        "log2": lambda x: log(x) / log(2),
+        "log10": lambda x: log(x) / log(10),
+        "cbrt": cbrt,
         "sigmoid": lambda x: 1 / (1 + exp(-x)),
         "softplus": lambda x: log(1 + exp(x)),
         "relu": lambda x: where(x > 0, x, 0),
@@ -139,11 +159,18 @@ def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
         "mean": mean,
         "dot": dot,
         "logsumexp": lambda *xs: log(sympy.Add(*[exp(x) for x in xs])),
+        "prod": sympy.Mul,
+        "sum": sympy.Add,
+        "largest": lambda *xs: sympy.Integer(0),  # what is shifted by it depends on it in its rounding only
+        "cross_entropy": cross_entropy,
+        "power_derivative": power_derivative,
+        "clip": lambda x, low, high: sympy.Min(sympy.Max(x, low), high),
         "ieee_div": lambda x, y: x / y,
         "ieee_pow": lambda x, y: x**y,
         "ieee_log": log,
         "sign": lambda x: sympy.Piecewise((1, x > 0), (-1, x < 0), (0, True)),
         "greater": lambda x, y: where(x > y, sympy.Integer(1), sympy.Integer(0)),
+        "less": lambda x, y: where(x < y, sympy.Integer(1), sympy.Integer(0)),
         "equal": lambda x, y: where(sympy.Eq(x, y), sympy.Integer(1), sympy.Integer(0)),
         "where": lambda c, x, y: where(sympy.Ne(c, 0), x, y),
         "normal_cdf": normal_cdf,

@@ -470,6 +470,24 @@ class Value:
     def __rtruediv__(self, other: object) -> Value | Any:
         return _operate(DIV, other, self)
 
+    def __mod__(self, other: object) -> Value | Any:
+        return _operate(ops.MOD, self, other)
+
+    def __rmod__(self, other: object) -> Value | Any:
+        return _operate(ops.MOD, other, self)
+
+    def __floordiv__(self, other: object) -> Value | Any:
+        return _operate(ops.FLOOR_DIVIDE, self, other)
+
+    def __rfloordiv__(self, other: object) -> Value | Any:
+        return _operate(ops.FLOOR_DIVIDE, other, self)
+
+    def __divmod__(self, other: object) -> Any:
+        return _divide(self, other)
+
+    def __rdivmod__(self, other: object) -> Any:
+        return _divide(other, self)
+
     def __pow__(self, other: object) -> Value | Any:
         return _operate(POW, self, other)
 
@@ -701,6 +719,18 @@ class Value:
         """The natural logarithm."""
         return _apply_unary(ops.LOG, self)
 
+    def exp2(self) -> Value:
+        """2 to the power of self."""
+        return _apply_unary(ops.EXP2, self)
+
+    def log2(self) -> Value:
+        """The logarithm to the base 2."""
+        return _apply_unary(ops.LOG2, self)
+
+    def log10(self) -> Value:
+        """The logarithm to the base 10."""
+        return _apply_unary(ops.LOG10, self)
+
     def log1p(self) -> Value:
         """log(1 + self), exact near 0."""
         return _apply_unary(ops.LOG1P, self)
@@ -708,6 +738,10 @@ class Value:
     def sqrt(self) -> Value:
         """The square root."""
         return _apply_unary(ops.SQRT, self)
+
+    def cbrt(self) -> Value:
+        """The cube root, of negative numbers too."""
+        return _apply_unary(ops.CBRT, self)
 
     def sin(self) -> Value:
         """The sine (self in radians)."""
@@ -761,6 +795,14 @@ class Value:
         """The error function."""
         return _apply_unary(ops.ERF, self)
 
+    def erfc(self) -> Value:
+        """1 - erf(self), exact for large numbers too."""
+        return _apply_unary(ops.ERFC, self)
+
+    def sign(self) -> Value:
+        """1.0 above 0, -1.0 below, 0.0 at 0; its slope is 0."""
+        return _apply_unary(ops.SIGN, self)
+
     def sigmoid(self) -> Value:
         """1 / (1 + exp(-self)), stable for large numbers."""
         return _apply_unary(ops.SIGMOID, self)
@@ -804,6 +846,23 @@ class Value:
     def minimum(self, other: object) -> Value:
         """The smaller of the two; at a tie each takes half of the gradient."""
         return _apply_binary(ops.MINIMUM, self, other)
+
+    def greater(self, other: object) -> Value:
+        """1.0 if self > other, else 0.0; its slope is 0."""
+        return _apply_binary(ops.GREATER, self, other)
+
+    def less(self, other: object) -> Value:
+        """1.0 if self < other, else 0.0; its slope is 0."""
+        return _apply_binary(ops.LESS, self, other)
+
+    def equal(self, other: object) -> Value:
+        """1.0 if self and other are equal numbers, else 0.0; its slope is 0."""
+        return _apply_binary(ops.EQUAL, self, other)
+
+    def clip(self, low: object = None, high: object = None, out: None = None) -> Value:
+        """Self, but not below `low` nor above `high`; None is no bound (`out` is there for `np.clip`)."""
+        low = -math.inf if low is None else low
+        return record_sequence(ops.CLIP, (self, low, math.inf if high is None else high))
 
     def abs(self) -> Value:
         """The absolute value, `abs(self)`."""
@@ -956,6 +1015,12 @@ def _operate(op: Op, left: object, right: object) -> Any:
     return NotImplemented
 
 
+def _divide(left: object, right: object) -> Any:
+    """What `divmod` gives: the whole quotient and the remainder."""
+    quotient = _operate(ops.FLOOR_DIVIDE, left, right)
+    return quotient if quotient is NotImplemented else (quotient, _operate(ops.MOD, left, right))
+
+
 def _apply_binary(op: Op, left: object, right: object) -> Value:
     parent_left: Value | None = None
     parent_right: Value | None = None
@@ -1030,6 +1095,8 @@ def _apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
         name = ufunc.__name__
         if name in _COMPARISONS:
             return _COMPARISONS[name](*operands)
+        if name == "divmod":
+            return _divide(*operands)
         op = ops.TABLE.get(_TABLE_NAMES.get(name, name))
         if op is not None and op.public and op.arity == len(operands):
             return op(*operands)
@@ -1057,6 +1124,7 @@ _TABLE_NAMES: Final = {
     "arccosh": "acosh",
     "arctanh": "atanh",
     "arctan2": "atan2",
+    "remainder": "mod",
 }
 
 

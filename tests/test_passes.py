@@ -36,6 +36,10 @@ STEPS_OF_ONE = {
     "exp": lambda f, x: f.exp(x) / 4,
     "expm1": lambda f, x: f.expm1(x) / 4,
     "log": lambda f, x: f.log(x + 3),
+    "exp2": lambda f, x: f.exp2(x) / 3,
+    "log2": lambda f, x: f.log2(x + 3),
+    "log10": lambda f, x: f.log10(x + 3),
+    "cbrt": lambda f, x: f.cbrt(x + 4),
     "log1p": lambda f, x: f.log1p(x + 2.5) / 1,
     "sqrt": lambda f, x: f.sqrt(x + 3) / 2,
     "sin": lambda f, x: f.sin(x),
@@ -51,6 +55,7 @@ STEPS_OF_ONE = {
     "acosh": lambda f, x: f.acosh(x + 4) / 2,
     "atanh": lambda f, x: f.atanh(x / 3),
     "erf": lambda f, x: f.erf(x),
+    "erfc": lambda f, x: f.erfc(x),
     "sigmoid": lambda f, x: f.sigmoid(x),
     "softplus": lambda f, x: f.softplus(x) / 2,
     "relu": lambda f, x: f.relu(x),
@@ -75,6 +80,11 @@ STEPS_OF_TWO = {
     "mean": lambda f, x, y: f.mean([x, y, x]),
     "logsumexp": lambda f, x, y: f.logsumexp([x, y]) / 2,
     "softmax": lambda f, x, y: f.softmax([x, y, 0.5])[1],
+    "log_softmax": lambda f, x, y: f.log_softmax([x, y, 0.5])[1] / 5,
+    "prod": lambda f, x, y: f.prod([x, y, 0.5]),
+    "where": lambda f, x, y: f.where(f.greater(x, y), f.sin(x), x * y / 2),
+    "clip": lambda f, x, y: f.clip(x, y, 1.5),
+    "mod": lambda f, x, y: (x / 8 + 0.5) % (y + 6) / 4,
 }
 
 
@@ -84,6 +94,13 @@ class InMpmath:
     def __getattr__(self, name):
         return getattr(mpmath, name)
 
+    exp2 = staticmethod(lambda x: 2**x)
+    log2 = staticmethod(lambda x: mpmath.log(x, 2))
+    log_softmax = staticmethod(lambda xs: [x - mpmath.log(sum(mpmath.exp(t) for t in xs)) for x in xs])
+    prod = staticmethod(lambda xs: xs[0] * xs[1] * xs[2])
+    greater = staticmethod(lambda x, y: x > y)
+    where = staticmethod(lambda condition, x, y: x if condition else y)
+    clip = staticmethod(lambda x, low, high: min(max(x, low), mpmath.mpf(high)))
     log1p = staticmethod(lambda x: mpmath.log(1 + x))
     sigmoid = staticmethod(lambda x: 1 / (1 + mpmath.exp(-x)))
     softplus = staticmethod(lambda x: mpmath.log(1 + mpmath.exp(x)))
@@ -123,8 +140,17 @@ PLANS = st.builds(plan_of, st.integers(0, 2**32), st.integers(1, 200))
 
 
 def test_the_random_graphs_use_every_operation_of_the_table():
+    # `greater` is the condition of `where`; the others of its kind are constant almost everywhere.
     used = {*STEPS_OF_ONE, *STEPS_OF_TWO}
-    assert {op.name for op in ops.TABLE.values() if op.public} - used == {"neg", "abs"}
+    assert {op.name for op in ops.TABLE.values() if op.public} - used == {
+        "neg",
+        "abs",
+        "sign",
+        "less",
+        "equal",
+        "floor_divide",
+        "greater",
+    }
 
 
 @given(

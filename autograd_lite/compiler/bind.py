@@ -136,20 +136,11 @@ def _function(name: str, lines: list[str]) -> str:
     return "\n    ".join([f"def {name}():", *(lines or ["pass"])])
 
 
-def _logsumexp(x: Any, axis: int, out: Any) -> None:
-    largest = np.maximum.reduce(x, axis)
-    np.add.reduce(np.exp(x - np.expand_dims(largest, axis)), axis, out=out)
-    np.log(out, out=out)
-    np.add(out, largest, out=out)
-    np.copyto(out, largest, where=np.isinf(largest))
-
-
 _FUNCTIONS: dict[str, Any] = {
     **{name: getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), np.ufunc)},
     "einsum": np.einsum,
     "where": np.where,
     "copyto": np.copyto,
-    "logsumexp": _logsumexp,
     "inf": np.inf,  # numbers are written by their repr
     "nan": np.nan,
 }

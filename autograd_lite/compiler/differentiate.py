@@ -98,8 +98,8 @@ class _Differentiator:
                 continue
             gradient = Rows(target.lane, self.home[target.lane][target.index], True)
             self._clear(target.lane, target.index.ravel()[~written])  # what nothing depends on
-            if statement.op is ops.LOGSUMEXP and len(statement.operands) == 1:
-                self._through_logsumexp(statement, gradient)
+            if statement.along_axis:
+                self._through_sum(statement, gradient)
             elif statement.op is not None:
                 self._through_operation(statement, gradient)
             else:
@@ -217,21 +217,14 @@ class _Differentiator:
                 value = Formula(sent if isinstance(partial, float) and partial == 1.0 else sent * partial, leaves)
             self._send(operand, value, s.shape, gradient.lane)
 
-    def _through_logsumexp(self, s: Statement, gradient: Rows) -> None:
-        """As above, for each of the operands, which lie along the last axis."""
+    def _through_sum(self, s: Statement, gradient: Rows) -> None:
+        """Each of the summands, which lie along the last axis, receives the gradient of their sum."""
+        assert s.op is ops.SUM
         (rows,) = s.operands
         assert isinstance(rows, Rows)
-        if not self._wanted(rows):
-            return
-        x, result, sent = Value(0.0), Value(0.0), Value(1.0)
-        shape = rows.index.shape
-        leaves = {
-            x: rows,
-            result: Rows(rows.lane, np.broadcast_to(s.target.index[..., None], shape)),
-            sent: Rows(rows.lane, np.broadcast_to(gradient.index[..., None], shape), True),
-        }
-        (partial,) = ops.LOGSUMEXP.partials(x, result)
-        self._send(rows, Formula(sent * partial, leaves), shape, gradient.lane)
+        if self._wanted(rows):
+            spread = Rows(rows.lane, np.broadcast_to(gradient.index[..., None], rows.index.shape), True)
+            self._send(rows, _scaled(1.0, spread, None), rows.index.shape, gradient.lane)
 
 
 def _partials_on_symbols(op: ops.Op, symbols: list[Any], result: Value) -> tuple[Any, ...] | None:

@@ -32,11 +32,12 @@ class Emitter:
     def statement(self, s: Statement) -> None:
         """The lines of one forward instruction."""
         target = s.target
-        if s.op is ops.LOGSUMEXP and len(s.operands) == 1:
+        if s.along_axis:
             (rows,) = s.operands
             assert isinstance(rows, Rows)
-            out = self.operands.view(target)
-            self.operands.lines.append(f"logsumexp({self.operands.view(rows)}, {len(s.shape)}, {out})")
+            reduction = "maximum" if s.op is ops.LARGEST else "add"
+            view, out = self.operands.view(rows), self.operands.view(target)
+            self.operands.lines.append(f"{reduction}.reduce({view}, axis={len(s.shape)}, out={out})")
             return
         if s.op is not None:
             operands = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.sample, strict=False)]

@@ -24,6 +24,10 @@ _NUMPY_NAMES = {
 }
 
 
+# NumPy's own of these names say nan if either operand is nan; Python's, and so ours, return the first then.
+_EXTREMES = {ops.MAXIMUM: ("fmax", ">"), ops.MINIMUM: ("fmin", "<")}
+
+
 class Call(NamedTuple):
     """One array function applied to operands: names of arrays, numbers, or earlier calls by number."""
 
@@ -36,16 +40,19 @@ def numpy_name(op: Op) -> str | None:
     if op is DETACH:
         return "positive"  # NumPy's name for doing nothing
     name = _NUMPY_NAMES.get(op.name, op.name)
-    known = ops.TABLE.get(op.name) is op and op.formula is None and hasattr(np, name)
+    known = ops.TABLE.get(op.name) is op and (op.formula is None or op in _EXTREMES) and hasattr(np, name)
     return name if known else None
 
 
 @cache
-def formula_of(op: Op, size: int) -> tuple[Value, tuple[Value, ...]] | None:
-    """The formula of a row as an expression, with its leaves; None if it has none."""
+def formula_of(op: Op, operands: tuple[float | None, ...]) -> tuple[Value | float, tuple[Value | float, ...]] | None:
+    """The formula of a row as an expression, with its leaves, one for each operand that is None and no constant.
+
+    None if it has none.
+    """
     if op.formula is None:
         return None
-    leaves = tuple([Value(1.0) for _ in range(size)])
+    leaves = tuple([Value(1.0) if x is None else x for x in operands])
     return op.formula(*leaves), leaves
 
 
@@ -91,9 +98,11 @@ def calls_of(
                 continue
             operands = tuple([results[x] if isinstance(x, Value) else x for x in node.operands])
             name = function(op)
-            formula = formula_of(op, len(operands)) if name is None else None
+            formula = None if name else formula_of(op, tuple([x if isinstance(x, float) else None for x in operands]))
             if formula is not None:
-                results[node] = run(formula[0], dict(zip(formula[1], operands, strict=True)))
+                root, leaves = formula
+                given = {leaf: x for leaf, x in zip(leaves, operands, strict=True) if isinstance(leaf, Value)}
+                results[node] = run(root, given) if isinstance(root, Value) else root
             elif op is ops.TOTAL or op is ops.MEAN or op is ops.DOT:
                 raise AssertionError("sums are normalised")
             else:
@@ -119,11 +128,26 @@ def plus(left: Value | float, right: Value | float, c: float = 1.0) -> Value:
 
 def call_text(function: str, operands: list[str], out: str) -> str:
     """The line that applies a function and writes its result into an array."""
+    if function in ("maximum", "minimum"):
+        return _extreme_text(ops.TABLE[function], operands[0], operands[1], out)
     if function == "where":
         return f"copyto({out}, where({', '.join(operands)}))"
     if hasattr(np, function):
         return f"{function}({', '.join(operands)}, out={out})"
     return f"{out}[...] = {function}({', '.join(operands)})"
+
+
+def _extreme_text(op: Op, x: str, y: str, out: str) -> str:
+    other, relation = _EXTREMES[op]
+    if _is_number(y):  # only x can be nan, which is the first
+        return f"{op.name}({x}, {y}, out={out})"
+    if _is_number(x):  # only y can be nan
+        return f"{other}({x}, {y}, out={out})"
+    return f"copyto({out}, where({y} {relation} {x}, {y}, {x}))"
+
+
+def _is_number(text: str) -> bool:
+    return text[0] in "-.0123456789" or text == "inf"  # and not nan
 
 
 def partial_on_arrays(op: Op, operand: int) -> Any:

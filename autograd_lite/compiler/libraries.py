@@ -34,30 +34,32 @@ class Library:
     functions: dict[str, str]
 
 
-_NUMPY_NAMES = "acos, acosh, asin, asinh, atan, atan2, atanh, broadcast_to, concatenate, cos, cosh, einsum, exp, expm1, hypot, log, log1p, maximum, minimum, ones, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where, zeros"
+_NUMPY_NAMES = "amax, acos, acosh, asin, asinh, atan, atan2, atanh, broadcast_to, cbrt, concatenate, cos, cosh, einsum, exp, exp2, expm1, hypot, log, log10, log1p, log2, maximum, minimum, ones, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where, zeros"
+
+# These have a formula here, for NumPy's treatment of nan; a program's text takes the library's own.
+_OWN = {"maximum": "maximum", "minimum": "minimum"}
 
 _NUMPY = Library(
     f"import math\n\nimport numpy\nfrom numpy import array, {_NUMPY_NAMES}",
     {
         "add_at": "def add_at(target, rows, values):\n    flat = target.reshape((-1, values.shape[1])).copy()\n    numpy.add.at(flat, rows, values)\n    return flat.reshape(target.shape)",
-        "logsumexp": "def logsumexp(x, axis):\n    largest = x.max(axis, keepdims=True)\n    return log(exp(x - largest).sum(axis)) + largest.squeeze(axis)",
         "detach": "def detach(x):\n    return x",
         "erf": "erf = numpy.vectorize(math.erf, otypes=[float])",
         "erfc": "erfc = numpy.vectorize(math.erfc, otypes=[float])",
     },
     lambda value: f"array({np.asarray(value).tolist()!r})",
-    {"ieee_log": "log"},
+    {"ieee_log": "log", **_OWN},
 )
 
 _JAX = Library(
     'import jax\n\njax.config.update("jax_enable_x64", True)\n'
-    f"from jax.numpy import array, {_NUMPY_NAMES}\nfrom jax.scipy.special import erf, erfc, logsumexp",
+    f"from jax.numpy import array, {_NUMPY_NAMES}\nfrom jax.scipy.special import erf, erfc",
     {
         "detach": "detach = jax.lax.stop_gradient",
         "add_at": "def add_at(target, rows, values):\n    return target.reshape((-1, values.shape[1])).at[rows].add(values).reshape(target.shape)",
     },
     lambda value: f"array({np.asarray(value).tolist()!r})",
-    {"ieee_log": "log", "logsumexp": "logsumexp"},
+    {"ieee_log": "log", **_OWN},
 )
 
 _TORCH_PAIRS = "\n".join(
@@ -67,19 +69,20 @@ _TORCH_PAIRS = "\n".join(
     ]
 )
 _TORCH = Library(
-    "import torch\nfrom torch import acos, acosh, asin, asinh, atan, atanh, broadcast_to, cos, cosh, einsum, erf, erfc, exp, expm1, log, log1p, logsumexp, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where\n"
+    "import torch\nfrom torch import amax, acos, acosh, asin, asinh, atan, atanh, broadcast_to, cos, cosh, einsum, erf, erfc, exp, exp2, expm1, log, log10, log1p, log2, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where\n"
     "from torch import cat as concatenate\n\n\n"
     "def ones(shape):\n    return torch.ones(shape, dtype=torch.float64)\n\n\n"
     "def zeros(shape):\n    return torch.zeros(shape, dtype=torch.float64)\n\n\n" + _TORCH_PAIRS.rstrip(),
     {
         "detach": "def detach(x):\n    return x.detach()",
+        "cbrt": "def cbrt(x):\n    return sign(x) * abs(x) ** (1 / 3)",
         "add_at": "def add_at(target, rows, values):\n    flat = target.reshape((-1, values.shape[1]))\n    return flat.index_add(0, rows, values).reshape(target.shape)",
     },
     lambda value: (
         f"torch.tensor({np.asarray(value).tolist()!r}"
         + (", dtype=torch.float64)" if np.asarray(value).dtype.kind == "f" else ")")
     ),
-    {"ieee_log": "log", "logsumexp": "logsumexp"},
+    {"ieee_log": "log", **_OWN},
 )
 
 LIBRARIES = {"numpy": _NUMPY, "torch": _TORCH, "jax": _JAX}

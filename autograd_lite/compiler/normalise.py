@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd_lite import ops
 from autograd_lite.compiler.sums import RULES, Form, Sum
 from autograd_lite.compiler.terms import NormalForm, Product, Term
 from autograd_lite.compiler.trace import DETACH, Trace
@@ -17,6 +18,12 @@ from autograd_lite.value import Value
 
 _LONG = 16  # a longer sum is not rescaled term by term, but made a term of its own
 _FEW = 4  # so many differently weighted terms are added one by one; more become a product with a row of constants
+
+
+# Their derivative is 0, so that no gradient goes through them.
+_FLAT = frozenset({ops.GREATER, ops.LESS, ops.EQUAL, ops.SIGN, ops.FLOOR_DIVIDE, ops.LARGEST})
+# Rows of a sequence that become their formula here, with sums along an axis or products of two.
+_FORMULAS = frozenset({ops.LOGSUMEXP, ops.CROSS_ENTROPY, ops.PROD})
 
 
 def normalise(trace: Trace) -> NormalForm:
@@ -33,14 +40,14 @@ class Normaliser:
 
     def run(self, trace: Trace) -> NormalForm:
         """Rewrite node by node, from the leaves to the outputs."""
+        steps, outputs = _written_out(trace)
         forms: dict[int, Form] = {}
         for i, leaf in enumerate(trace.inputs):
             forms[id(leaf)] = self._new("input", lane=True, active=False, position=i)
         for i, leaf in enumerate(trace.parameters):
             forms[id(leaf)] = self._new("parameter", lane=False, active=True, position=i)
-        operands_of = [node.operands for node in trace.nodes]
-        used_again = _used_again(operands_of, trace.outputs)
-        for node, operands in zip(trace.nodes, operands_of, strict=True):
+        used_again = _used_again([operands for _, operands in steps], outputs)
+        for node, operands in steps:
             op = node.op
             if op is None:
                 continue
@@ -54,8 +61,8 @@ class Normaliser:
             if isinstance(form, Sum) and id(node) in used_again and (len(form.products) > 1 or form.pairs):
                 form = self.term(form)  # what is used twice is computed once
             forms[id(node)] = form
-        outputs = [self.term(forms[id(x)]) if isinstance(x, Value) else float(x) for x in trace.outputs]
-        return NormalForm(self._reachable(outputs), outputs)
+        results = [self.term(forms[id(x)]) if isinstance(x, Value) else float(x) for x in outputs]
+        return NormalForm(self._reachable(results), results)
 
     def _new(self, kind: str, **parts: Any) -> Term:
         term = Term(len(self.terms), kind, **parts)
@@ -137,7 +144,7 @@ class Normaliser:
             found = self._new(
                 "operation",
                 lane=any([x.lane for x in parents]),
-                active=any([x.active for x in parents]),
+                active=op not in _FLAT and any([x.active for x in parents]),
                 op=op,
                 operands=operands,
                 sample=(*[x.data if isinstance(x, Value) else x for x in node.operands], node.data),
@@ -223,6 +230,28 @@ class Normaliser:
             return c, product
         term = self.term(form)
         return (1.0, (term.index,)) if isinstance(term, Term) else (term, ())
+
+
+def _written_out(trace: Trace) -> tuple[list[tuple[Value, tuple[Value | float, ...]]], list[Value | float]]:
+    """The nodes with their operands, and the outputs; for some rows the nodes of their formula stand there."""
+    steps: list[tuple[Value, tuple[Value | float, ...]]] = []
+    instead: dict[int, Value | float] = {}
+    for node in trace.nodes:
+        operands = node.operands
+        if instead:
+            operands = tuple([instead.get(id(x), x) for x in operands])
+        if node.op not in _FORMULAS:
+            steps.append((node, operands))
+            continue
+        assert node.op is not None and node.op.formula is not None
+        leaves = [Value(x.data) if isinstance(x, Value) else x for x in operands]
+        root: Value | float = node.op.formula(*leaves)
+        given: dict[int, Value | float] = {id(leaf): x for leaf, x in zip(leaves, operands, strict=True)}
+        for inner in root.topological_order() if isinstance(root, Value) else []:
+            if id(inner) not in given:
+                steps.append((inner, tuple([given.get(id(x), x) for x in inner.operands])))
+        instead[id(node)] = given.get(id(root), root)
+    return steps, [instead.get(id(x), x) for x in trace.outputs]
 
 
 def _share_factors(left: Sum, right: Sum) -> bool:

@@ -48,6 +48,11 @@ class Statement:
     parts: list[Part] = field(default_factory=list)
 
     @property
+    def along_axis(self) -> bool:
+        """Whether its one operand has one axis more, along which the operation goes."""
+        return self.op is not None and self.op.arity == 0 and len(self.operands) == 1
+
+    @property
     def target(self) -> Rows:
         """The rows that it computes."""
         rows = np.arange(self.block.start, self.block.start + self.block.size)

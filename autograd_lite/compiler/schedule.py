@@ -16,6 +16,7 @@ from autograd_lite.compiler.products import Products
 from autograd_lite.compiler.program import Program, Statement
 from autograd_lite.compiler.rows import Index, Rows, common_shape, full_shape, partition, pieces
 from autograd_lite.compiler.terms import NormalForm, Term
+from autograd_lite.ops import Op
 
 
 def schedule(form: NormalForm, arguments: list[tuple[str, int]]) -> Program:
@@ -29,6 +30,10 @@ def schedule(form: NormalForm, arguments: list[tuple[str, int]]) -> Program:
         The inputs, argument by argument.
     """
     return _Scheduler(form).run(arguments)
+
+
+# Operations along an axis, on which a shorter list is filled up with what changes nothing.
+_FILLERS = {ops.LARGEST: -math.inf, ops.SUM: 0.0}
 
 
 class _Scheduler:
@@ -102,7 +107,7 @@ class _Scheduler:
         terms = self.layout.terms
         if term.op is not None:
             kinds = [x.lane if isinstance(x, Term) else ("constant", x) for x in term.operands]
-            if term.op is ops.LOGSUMEXP and all(kind is True for kind in kinds):
+            if term.op in _FILLERS and all(kind is True for kind in kinds):
                 return term.op  # of any length
             return term.op, tuple(kinds), term.lane
         counts = Counter([(c, tuple(sorted([terms[i].lane for i in p]))) for p, c in term.products])
@@ -113,7 +118,7 @@ class _Scheduler:
         )
 
     def _operand_blocks(self, term: Term) -> object:
-        if term.op is ops.LOGSUMEXP:
+        if term.op in _FILLERS:
             return tuple(sorted({self.layout.block_of[x.index] for x in term.operands if isinstance(x, Term)}))
         return tuple([self.layout.block_of[x.index] if isinstance(x, Term) else None for x in term.operands])
 
@@ -123,8 +128,8 @@ class _Scheduler:
         """Apply one operation to many operands at once."""
         op = group[0].op
         assert op is not None
-        if op is ops.LOGSUMEXP and all(isinstance(x, Term) and x.lane == group[0].lane for x in group[0].operands):
-            self._logsumexp(group)
+        if op in _FILLERS and all(isinstance(x, Term) and x.lane == group[0].lane for x in group[0].operands):
+            self._along_axis(op, group)
             return
         slots = [i for i, x in enumerate(group[0].operands) if isinstance(x, Term)]
         slots.sort(key=lambda i: not group[0].operands[i].lane)  # type: ignore[union-attr]
@@ -149,14 +154,16 @@ class _Scheduler:
             self.layout.row_of_ones()
         self.layout.statements.append(Statement(block, shape, op, tuple(operands), group[0].sample))  # type: ignore[arg-type]
 
-    def _logsumexp(self, group: list[Term]) -> None:
-        """Apply it along an axis, on which the shorter lists are filled up."""
+    def _along_axis(self, op: Op, group: list[Term]) -> None:
+        """Apply an operation along an axis, on which the shorter lists are filled up."""
         lists = [[x for x in term.operands if isinstance(x, Term)] for term in group]
         order = sorted(range(len(group)), key=lambda i: self.layout.sort_key([x.index for x in lists[i]]))
         group, lists = [group[i] for i in order], [lists[i] for i in order]
-        block = self.layout.block_for(group, ops.LOGSUMEXP.name)
+        block = self.layout.block_for(group, op.name)
         longest = max(map(len, lists))
-        filled = [[*x, *[self.layout.filler(-math.inf)] * (longest - len(x))] if len(x) < longest else x for x in lists]
+        filled = [
+            [*x, *[self.layout.filler(_FILLERS[op])] * (longest - len(x))] if len(x) < longest else x for x in lists
+        ]
         index = np.array([[self.layout.place(x) for x in terms] for terms in filled])
         rows = Rows(group[0].lane, index if len(group) > 1 else index[0])
-        self.layout.statements.append(Statement(block, full_shape(None, group), ops.LOGSUMEXP, (rows,), (0.0, 0.0)))
+        self.layout.statements.append(Statement(block, full_shape(None, group), op, (rows,), (0.0, 0.0)))

@@ -37,7 +37,7 @@ def _power(n: Normaliser, base: Form, exponent: Form) -> Form | None:
 
 
 def _quotient(n: Normaliser, x: Form, y: Form) -> Form | None:
-    if isinstance(y, float):
+    if isinstance(y, float) and 1e-300 < abs(y) < 1e300:  # outside, the reciprocal is inf or inexact
         return n.multiply(x, 1.0 / y)
     return None
 
@@ -66,6 +66,7 @@ RULES: dict[Op, Callable[..., Form | None]] = {
     ops.DIV: _quotient,
     ops.POW: _power,
     ops.TOTAL: lambda n, *xs: n.sum_of((0.0, *xs), (1.0,) * (len(xs) + 1)),
-    ops.MEAN: lambda n, *xs: n.sum_of((0.0, *xs), (0.0, *(1.0 / len(xs),) * len(xs))),
+    # Divided at last: a total that overflows makes the mean infinite, as in the operation itself.
+    ops.MEAN: lambda n, *xs: n.multiply(n.term(n.sum_of((0.0, *xs), (1.0,) * (len(xs) + 1))), 1.0 / len(xs)),
     ops.DOT: _dot,
 }

@@ -23,7 +23,10 @@ _INFIX = {
     "mul": ("*", 2),
     "div": ("/", 2),
     "pow": ("**", 4),
+    "mod": ("%", 2),
+    "floor_divide": ("//", 2),
     "greater": (">", 0),
+    "less": ("<", 0),
     "equal": ("==", 0),
 }
 _INFIX |= {"ieee_div": ("/", 2), "ieee_pow": ("**", 4)}
@@ -98,6 +101,8 @@ class Writer:
         if function == "neg":
             ((a, binding),) = operands
             return f"-{a if binding >= 2 else f'({a})'}", 2
+        if function == "where" and operands[0][1] != 0:
+            operands = [(f"{operands[0][0]} != 0", 0), *operands[1:]]
         if function in ops.TABLE:
             self._help(ops.TABLE[function])
         elif function == DETACH.name:
@@ -110,10 +115,12 @@ class Writer:
         if name in self.library.helpers:
             self.helpers.setdefault(name, self.library.helpers[name])
         elif op.formula is not None and name not in self.helpers and name not in self.library.functions:
-            formula = formula_of(op, max(op.arity, 1))
+            formula = formula_of(op, (None,) * op.arity)
             assert formula is not None
-            variables = dict(zip(formula[1], "xyz"))
-            inner = Formula(formula[0], {leaf: Rows(True, np.zeros((), dtype=np.intp)) for leaf in formula[1]})
+            root, leaves = formula
+            assert isinstance(root, Value)
+            variables = {leaf: name for leaf, name in zip(leaves, "xyz") if isinstance(leaf, Value)}
+            inner = Formula(root, {leaf: Rows(True, np.zeros((), dtype=np.intp)) for leaf in variables})
             before, self.lines = self.lines, []
             text = self._expression(inner, (), True, variables)
             lines, self.lines = self.lines, before
@@ -149,13 +156,17 @@ class Writer:
     def statement(self, s: Statement) -> None:
         """One forward instruction."""
         lane = s.block.lane
-        if s.op is ops.LOGSUMEXP and len(s.operands) == 1 and isinstance(s.operands[0], Rows):
-            self._help(ops.LOGSUMEXP)
-            text = f"logsumexp({self.names.ref(s.operands[0])}, {len(s.shape)})"
+        if s.along_axis:
+            (rows,) = s.operands
+            assert isinstance(rows, Rows)
+            text, axis = self.names.ref(rows), len(s.shape)
+            text = f"amax({text}, {axis})" if s.op is ops.LARGEST else f"{text}.sum({axis})"
         elif s.op is not None:
             symbols = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.sample)]
             leaves = {v: x for v, x in zip(symbols, s.operands) if isinstance(x, Rows)}
             text = self._expression(Formula(s.op(*symbols), leaves), s.shape, lane)  # type: ignore[arg-type]
+            if s.op in (ops.GREATER, ops.LESS, ops.EQUAL):
+                text = f"({text}) + zeros(())"  # a number, not a bool
         else:
             text = self._sum(s, lane)
         self.lines.append(f"{s.block.name} = {text}")
@@ -224,9 +235,9 @@ class Writer:
 
 
 def _function_name(op: Op) -> str | None:
-    """What the text calls a row of the table; `logsumexp` is written out, for the libraries' own go along an axis."""
+    """What the text calls a row of the table; None where its formula is written out."""
     is_known = op is DETACH or ops.TABLE.get(op.name) is op
-    return op.name if is_known and op is not ops.LOGSUMEXP else None
+    return op.name if is_known and op.arity in (1, 2, 3) else None
 
 
 def _fills(formula: Formula, shape: tuple[int, ...], lane: bool) -> bool:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_builds import SOURCE_ONLY, only_where_compiled
+from test_builds import SOURCE_ONLY, only_where_native
 
 OPERANDS = Path(__file__).with_name("operands.py")
 
@@ -50,7 +50,7 @@ def cases():
     return [(case, *ours, *theirs) for (case, *ours), (_, *theirs) in zip(native, plain, strict=True)]
 
 
-@only_where_compiled
+@only_where_native
 def test_every_operand_gives_the_same_in_every_place(cases):
     differ = [
         (case, native, plain)
@@ -61,7 +61,7 @@ def test_every_operand_gives_the_same_in_every_place(cases):
     assert len(cases) > 19_000
 
 
-@only_where_compiled
+@only_where_native
 def test_only_texts_of_python_itself_differ(cases):
     ours = [
         (case, text, other)

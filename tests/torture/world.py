@@ -108,7 +108,7 @@ MISTAKES = {
     "a str for a number": lambda v: v + "1",
     "a list for a number": lambda v: v - [1.0],
     "no number as data": lambda v: setattr(v, "data", "0.5"),
-    "no number as grad": lambda v: setattr(v, "grad", None),
+    "no number as grad": lambda v: setattr(v, "grad", "1.0"),
     "no text as label": lambda v: setattr(v, "label", 3),
     "no number to backward": lambda v: v.backward("1"),
     "a Value of a Value": lambda v: Value(v),

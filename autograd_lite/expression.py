@@ -7,6 +7,7 @@ and no import.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import unicodedata
@@ -234,20 +235,16 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _number(text: str, kind: str, column: int) -> float:
-    if kind == "integer":
-        number = int(text, 0)
-    elif text.isdigit() and len(text) > 1 and text.startswith("0") and text.strip("0"):
+    digits = text.replace("_", "")
+    if kind == "number" and not digits.isdigit():
+        return float(text)  # 1e999 is inf, as in Python
+    if kind == "number" and digits[0] == "0" and digits.strip("0"):
         raise ExpressionError("a number has no zeros in front", column)
-    else:
-        return _finite(float(text), text, column)
     try:
-        return float(number)
+        number = float(text) if kind == "number" else float(int(text, 0))
     except OverflowError:
-        raise ExpressionError("the number is too large", column) from None
-
-
-def _finite(number: float, text: str, column: int) -> float:
-    if number - number != 0.0 and text.replace("_", "").isdigit():  # 1e999 is Python's inf, an integer has none
+        number = math.inf
+    if math.isinf(number):
         raise ExpressionError("the number is too large", column)
     return number
 

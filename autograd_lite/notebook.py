@@ -23,7 +23,14 @@ def shorten_tracebacks() -> None:
 
 def _show(shell: Any, kind: type, error: BaseException, traceback: TracebackType, tb_offset: int | None = None) -> None:
     """What IPython calls with an error of a cell."""
-    shell.showtraceback((kind, error, users_part(traceback)), tb_offset=tb_offset, running_compiled_code=True)
+    part = users_part(traceback)
+    cause, is_context_hidden = error.__cause__, error.__suppress_context__
+    if part is not traceback:  # an error of ours says all that its cause said
+        error.__cause__ = None
+    try:
+        shell.showtraceback((kind, error, part), tb_offset=tb_offset, running_compiled_code=True)
+    finally:
+        error.__cause__, error.__suppress_context__ = cause, is_context_hidden
 
 
 def users_part(traceback: TracebackType | None) -> TracebackType | None:

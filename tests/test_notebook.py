@@ -32,6 +32,15 @@ CELLS = {
         1,
         "autograd_lite.checks.GradientError:",
     ),
+    (
+        "net = nn.Neuron(1, None, seed=0)\n"
+        "fit(net, [[1.0]], [1.0], loss=lambda p, t: exp(1000 * p * p + 1000), optimizer=optim.SGD(net.parameters(), 1.0),"
+        " progress=False, engine='eager')"
+    ): (
+        1,
+        "autograd_lite.DivergedError: training diverged in epoch 1: the loss cannot be computed: the result is too large for a float",
+    ),
+    "fit(nn.Neuron(1), [[1.0]], [1.0, 2.0], loss=losses.mse, optimizer=optim.SGD([w], 1.0))": (1, "ValueError:"),
     "{}['key']": (1, "KeyError: 'key'"),
     "import json\njson.loads('{')": (4, "json.decoder.JSONDecodeError: Expecting property name"),
 }
@@ -83,7 +92,7 @@ def test_an_error_shows_the_cell_and_one_message(printed, cell):
     assert text.count("--> ") == frames
     assert "Could not get source" not in text
     assert os.path.join("autograd_lite", "") not in text
-    assert f"\n{last_lines}" in text
+    assert f"\n{last_lines}" in text, text
     assert cell.splitlines()[-1] in text
 
 

@@ -1,7 +1,9 @@
-"""What several test files use: strategies over the operations table."""
+"""What several test files use: strategies over the operations table; waiting with a deadline."""
 
 import math
 import struct
+import subprocess
+import threading
 
 from hypothesis import strategies as st
 
@@ -49,3 +51,40 @@ def outcome(function, *arguments):
 
 def domain(op):
     return st.floats(*DOMAIN.get(op.name, (-3.0, 3.0)))
+
+
+# --- waiting ----------------------------------------------------------------------------------------------------------
+
+DEADLINE = 240  # seconds, for what a program or a thread does in a few, or in a minute on a loaded machine
+
+
+def run_program(*command, **options):
+    """What a program that succeeds gave; `TimeoutExpired`, with the command, if it does not end."""
+    options = {"text": True, "check": True, "timeout": DEADLINE, **options}
+    if "stdout" not in options:
+        options["capture_output"] = True
+    return subprocess.run([str(part) for part in command], **options)
+
+
+def in_threads(*works):
+    """Run each function in a thread of its own, all at once; the first error is raised here."""
+    errors = []
+
+    def guarded(work):
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,), daemon=True, name=repr(work)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+        assert not thread.is_alive(), f"after {DEADLINE} s this thread still runs: {thread.name}"
+    for error in errors:
+        raise error
+
+
+def wait_for(event, what):
+    assert event.wait(DEADLINE), f"after {DEADLINE} s this has not happened: {what}"

@@ -2,9 +2,9 @@
 
 import math
 import pickle
-import threading
 
 import pytest
+from helpers import in_threads
 
 from autograd_lite import AnomalyError, Value, derivative, detect_anomaly, dot, no_grad, sqrt, total
 from autograd_lite.anomaly import is_detecting
@@ -186,9 +186,7 @@ def test_it_holds_for_every_thread():
             caught.append(error)
 
     with detect_anomaly():
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
+        in_threads(work)
     assert len(caught) == 1
 
 

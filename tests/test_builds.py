@@ -1,11 +1,11 @@
 """The native engine and the plain one give the same bits, and a script written for another engine runs."""
 
 import importlib
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 
 import autograd_lite
 from autograd_lite import Value
@@ -63,7 +63,7 @@ only_where_native = pytest.mark.skipif(not autograd_lite.NATIVE, reason="there i
 
 
 def run_python(code, folder):
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    return run_program(sys.executable, "-c", code, cwd=folder)
 
 
 def output_of_both_builds(code, folder):

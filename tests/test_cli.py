@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -299,7 +300,7 @@ def test_importing_the_command_runs_nothing():
 
 def test_python_m_is_the_same_command(tmp_path):
     command = [sys.executable, "-m", "autograd_lite", "--version"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    run = run_program(*command, cwd=tmp_path)
     assert run.stdout.startswith(f"autograd-lite {__version__} ({'native' if NATIVE else 'plain'} engine")
     assert run.stdout.count("\n") == 1
 
@@ -326,14 +327,14 @@ def test_the_version_says_which_engine_it_is_and_why(native, written, answer, mo
 def test_output_that_cannot_be_written_is_one_line_and_exit_code_1():
     command = [sys.executable, "-m", "autograd_lite", "eval", "w", "w=1"]
     with open("/dev/full", "w") as full:
-        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        run = run_program(*command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert (run.returncode, run.stderr) == (1, "autograd-lite: [Errno 28] No space left on device\n")
 
 
 def test_a_terminal_without_the_letters_gets_question_marks():
     command = [sys.executable, "-m", "autograd_lite", "eval", "w", "w=1", "--explain"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    run = run_program(*command, env=environment)
     assert "?w/?w = 1" in run.stdout
 
 

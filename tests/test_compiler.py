@@ -10,10 +10,11 @@ import pickle
 import random
 import sys
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
+from helpers import in_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -460,8 +461,7 @@ def test_threads_lose_no_gradient_of_what_their_functions_share():
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(run, functions))
+        in_threads(*[partial(run, f) for f in functions])
     finally:
         sys.setswitchinterval(interval)
     assert {p.grad for p in w} == {120.0}

@@ -5,11 +5,11 @@ import doctest
 import graphlib
 import importlib
 import pkgutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 
 import autograd_lite
 
@@ -45,7 +45,7 @@ def test_the_examples_in_the_docstrings_hold(name):
 
 def test_import_loads_nothing_heavy():
     code = "import sys, autograd_lite; autograd_lite.Value(1.0); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = run_program(sys.executable, "-c", code).stdout.split()
     assert not {"numpy", "graphviz", "graphviz_pure", "matplotlib", "tqdm", "sympy", "scipy"} & set(loaded)
 
 
@@ -82,3 +82,26 @@ def test_the_rooms_stand_on_floors_and_import_downward_only():
     house = graphlib.TopologicalSorter({name: list(imports_of(name)) for name in MODULES})
     floors = list(house.static_order())  # a CycleError names the rooms that import one another
     assert floors.index("autograd_lite.ops") < floors.index("autograd_lite.value") < floors.index("autograd_lite.nn")
+
+
+# --- the tests themselves ---------------------------------------------------------------------------------------------
+
+TESTS = Path(__file__).parent
+# How one waits for a program, a thread, a future or an event, and what gives that a deadline.
+STARTS = {"run", "call", "check_call", "check_output"}  # of subprocess
+WAITS = {"join", "wait", "communicate", "result", "acquire"}
+
+
+def without_deadline(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of_subprocess = isinstance(node.func.value, ast.Name) and node.func.value.id == "subprocess"
+            named = {keyword.arg for keyword in node.keywords}
+            waits = (of_subprocess and node.func.attr in STARTS) or (node.func.attr in WAITS and not node.args)
+            if waits and not named & {"timeout", None}:  # None is the name of **options
+                yield node.lineno
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.name)
+def test_no_test_waits_without_a_deadline(path):
+    assert list(without_deadline(ast.parse(path.read_text(encoding="utf-8")))) == []

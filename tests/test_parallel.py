@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
+from helpers import DEADLINE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +82,22 @@ class Workers(Executor):
             future = Future()
             future.set_result(pickle.loads(pickle.dumps(function(*arguments))))
         return future
+
+
+@pytest.fixture(autouse=True)
+def every_result_has_a_deadline(monkeypatch):
+    """What `fit` and the tests wait for without limit ends with an error here, should a worker never answer."""
+    result = Future.result
+
+    def in_time(self, timeout=None):
+        try:
+            return result(self, DEADLINE if timeout is None else timeout)
+        except TimeoutError:
+            if self.done():
+                raise
+            raise TimeoutError(f"after {timeout or DEADLINE} s this result is not there: {self}") from None
+
+    monkeypatch.setattr(Future, "result", in_time)
 
 
 @pytest.fixture(scope="module")
@@ -531,7 +548,7 @@ def test_matrix_products_have_one_thread_for_the_time_of_the_training_only():
 def test_the_executor_stays_open():
     with ThreadPoolExecutor(1) as executor:
         trained(executor)
-        assert executor.submit(math.sqrt, 4.0).result() == 2.0
+        assert executor.submit(math.sqrt, 4.0).result(DEADLINE) == 2.0
 
 
 @pytest.mark.parametrize("kind", [DivergedError, WorkerError])
@@ -575,7 +592,10 @@ NUMBER = Value(1.0)
 @pytest.fixture(scope="module")
 def client():
     distributed = pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
     with (
+        # Tasks that no worker is left for, because none could be started in time, are to fail and not to wait.
+        dask.config.set({"distributed.scheduler.no-workers-timeout": f"{DEADLINE // 2} s"}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
         ) as cluster,

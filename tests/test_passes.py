@@ -4,14 +4,13 @@ import copy
 import gc
 import math
 import pickle
-import subprocess
 import sys
 import threading
 from random import Random
 
 import mpmath
 import pytest
-from helpers import bits
+from helpers import bits, in_threads, run_program, wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -450,28 +449,11 @@ print("released")
 
 @pytest.mark.slow
 def test_graphs_are_released_wherever_they_hang():
-    run = subprocess.run([sys.executable, "-c", RELEASE, "100000"], capture_output=True, text=True, check=False)
+    run = run_program(sys.executable, "-c", RELEASE, "100000", check=False)
     assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "released", "")
 
 
 # --- threads ----------------------------------------------------------------------------------------------------------
-
-
-def run_in_threads(work, count):
-    errors = []
-
-    def guarded(i):
-        try:
-            work(i)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
 
 
 def test_threads_lose_no_update_of_shared_leaves():
@@ -479,7 +461,7 @@ def test_threads_lose_no_update_of_shared_leaves():
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        run_in_threads(lambda i: [(shared[0] * shared[1] + shared[0]).backward() for _ in range(10_000)], 8)
+        in_threads(*[lambda: [(shared[0] * shared[1] + shared[0]).backward() for _ in range(10_000)]] * 8)
     finally:
         sys.setswitchinterval(interval)
     assert [leaf.grad for leaf in shared] == [8 * 10_000 * 3.0, 8 * 10_000 * 1.0]
@@ -488,16 +470,16 @@ def test_threads_lose_no_update_of_shared_leaves():
 def test_no_grad_is_of_its_own_thread():
     inside, done = threading.Event(), threading.Event()
 
-    def work(i):
-        if i == 0:
-            with no_grad():
-                inside.set()
-                done.wait()
-        else:
-            inside.wait()
-            try:
-                assert not (Value(1.0) + 1).is_leaf
-            finally:
-                done.set()
+    def silent():
+        with no_grad():
+            inside.set()
+            wait_for(done, "the other thread has recorded")
 
-    run_in_threads(work, 2)
+    def recording():
+        wait_for(inside, "the other thread is inside no_grad()")
+        try:
+            assert not (Value(1.0) + 1).is_leaf
+        finally:
+            done.set()
+
+    in_threads(silent, recording)

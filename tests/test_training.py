@@ -2,12 +2,12 @@
 
 import math
 import random
-import subprocess
 import sys
 
 import numpy as np
 import pandas
 import pytest
+from helpers import run_program
 
 from autograd_lite import (
     Graph,
@@ -561,7 +561,7 @@ def test_nets_losses_and_optimizers_need_no_numpy():
         "net = nn.MLP(2, [3, 1], seed=0); optimizer = optim.Adam(net.parameters())\n"
         "losses.mse(net([1.0, 2.0]), 1.0).backward(); optimizer.step()"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_program(sys.executable, "-c", code)
 
 
 def test_a_metric_takes_a_target_for_each_prediction():

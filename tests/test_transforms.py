@@ -3,12 +3,13 @@
 import itertools
 import json
 import math
-import threading
 from collections import namedtuple
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import in_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -554,11 +555,7 @@ def test_threads_differentiate_independently():
     def work(i):
         results[i] = derivative(lambda x: exp(sin(x)), 3)(float(i))
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[partial(work, i) for i in range(4)])
     assert results == {i: derivative(lambda x: exp(sin(x)), 3)(float(i)) for i in range(4)}
 
 

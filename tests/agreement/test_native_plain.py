@@ -2,11 +2,11 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 from test_builds import SOURCE_ONLY, only_where_native
 
 OPERANDS = Path(__file__).with_name("operands.py")
@@ -41,7 +41,7 @@ def cases():
     outputs = []
     for prefix in ("", "import numpy, decimal\n" + SOURCE_ONLY):  # these stay compiled
         code = f"{prefix}import runpy; runpy.run_path({str(OPERANDS)!r}, run_name='__main__')"
-        run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=300)
+        run = run_program(sys.executable, "-P", "-c", code, check=False)
         assert run.returncode == 0, run.stderr
         outputs.append((run.stderr, [json.loads(line) for line in run.stdout.splitlines()]))
     (native_file, native), (plain_file, plain) = outputs

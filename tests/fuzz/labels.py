@@ -148,6 +148,7 @@ KNOWN_ATTRIBUTES = {
     "d",
     "stroke-opacity",
     "fill-opacity",
+    "{http://www.w3.org/xml/1998/namespace}space",  # of the embedded renderer
 }
 
 

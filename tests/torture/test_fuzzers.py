@@ -4,11 +4,11 @@ import importlib.util
 import os
 import platform
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 
 FUZZERS = Path(__file__).parent.parent / "fuzz"
 
@@ -28,7 +28,7 @@ def test_a_fuzzer_finds_nothing(fuzzer, runs, tmp_path):
     if not has_atheris():
         pytest.skip('coverage-guided fuzzing needs atheris: pip install "autograd-lite[fuzz]"')
     command = [sys.executable, str(FUZZERS / f"{fuzzer}.py"), f"-runs={runs}", "-seed=1", "-timeout=60"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    run = run_program(*command, cwd=tmp_path, check=False, timeout=500)
     assert run.returncode == 0, run.stderr[-5000:]
     assert f"Done {runs} runs" in run.stderr
     coverage = [int(number) for number in re.findall(r"cov: (\d+)", run.stderr)]

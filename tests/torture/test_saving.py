@@ -4,13 +4,12 @@ import errno
 import json
 import os
 import stat
-import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import pytest
+from helpers import in_threads, run_program
 
 import autograd_lite
 from autograd_lite import load, nn, save
@@ -22,8 +21,7 @@ HERE = Path(__file__).parent
 
 
 def run(script, *arguments):
-    command = [sys.executable, str(HERE / script), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return run_program(sys.executable, HERE / script, *arguments).stdout
 
 
 # --- killed -----------------------------------------------------------------------------------------------------------
@@ -78,12 +76,12 @@ def test_in_a_folder_of_others_nothing_is_lost():
 def test_on_a_full_disk_nothing_is_lost(tmp_path):
     (tmp_path / "place").mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path / "place")]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+    if os.geteuid() != 0 or run_program(*mount, check=False).returncode != 0:
         pytest.skip("a disk of its own takes root")
     try:
         check_refused(run("faults.py", "disk", tmp_path), "no space left on device (what was there is as it was; make")
     finally:
-        subprocess.run(["umount", str(tmp_path / "place")], check=True)
+        run_program("umount", tmp_path / "place")
 
 
 # --- special files ----------------------------------------------------------------------------------------------------
@@ -169,9 +167,7 @@ def test_a_pipe_takes_a_net_to_a_reader(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
     net = nn.Neuron(1, seed=0)
-    writer = threading.Thread(target=save, args=(net, path))
-    writer.start()
-    loaded = load(path)
-    writer.join()
-    assert loaded.state_dict() == net.state_dict()
+    loaded = []
+    in_threads(lambda: save(net, path), lambda: loaded.append(load(path)))
+    assert loaded[0].state_dict() == net.state_dict()
     assert path.is_fifo()

@@ -2,11 +2,11 @@
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 
 import autograd_lite
 
@@ -79,7 +79,7 @@ def test_the_page_makes_no_markup_of_text():
 @pytest.mark.parametrize("fuzzer", ["parser", "load", "labels"])
 def test_no_seed_of_the_fuzzers_is_executed(fuzzer):
     command = [sys.executable, str(HERE.parent / "fuzz" / f"{fuzzer}.py"), "--seeds"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = run_program(*command, check=False)
     assert run.returncode == 0, run.stderr
     assert int(run.stdout.split()[0]) >= 4
 

@@ -1,13 +1,14 @@
 """A million training steps: the memory after the first hundredth of them is the memory at the end."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers import run_program
 
 SOAK = Path(__file__).parent / "soak.py"
+LONGEST = 500  # seconds
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
@@ -21,7 +22,7 @@ SOAK = Path(__file__).parent / "soak.py"
 )
 def test_training_for_long_takes_no_more_memory(kind, number, growth):
     command = [sys.executable, str(SOAK), kind, str(number)]
-    result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    result = json.loads(run_program(*command, timeout=LONGEST).stdout)
     assert result["highest"] - result["first"] < growth
     before, after = result["loss"]
     assert after < before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from autograd_lite.prediction import predict
 from autograd_lite.text import escaped
 from autograd_lite.value import Value
 
@@ -12,8 +13,9 @@ from autograd_lite.value import Value
 class Module:
     """Something with parameters.
 
-    A class of your own sets its parameters (`Value` s) and inner modules as attributes, by themselves or in lists, tuples
-    and dicts; all methods here then find them. Call `name_parameters()` at the end of `__init__` to see the names in
+    Your own class sets its parameters (`Value` s) and inner modules as attributes, alone or in lists, tuples, dicts and
+    NumPy arrays of objects; all methods here then find them. A module that is met twice, because two others share it or it
+    knows the one that holds it, counts once. Call `name_parameters()` at the end of `__init__` to see the names in
     pictures.
 
     Attributes
@@ -46,6 +48,17 @@ class Module:
         """Apply the module to one sample."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define __call__(self, x)")
 
+    def predict(self, X: Any) -> Any:
+        """Return the outputs for many samples, as in use: `autograd_lite.predict(module, X)`.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> nn.MLP(2, [3, 1], seed=0).predict([[0.0, 0.0], [1.0, 1.0]]).shape
+        (2,)
+        """
+        return predict(self, X)
+
     # --- parameters ---------------------------------------------------------------------------------------------------
 
     def parameters(self) -> list[Value]:
@@ -53,7 +66,7 @@ class Module:
         # In the order of the attributes; without names, for this is called at every step.
         values: dict[Value, None] = {}
         frozen: set[Value] = set()
-        self._collect(values, frozen)
+        _collect(self, values, frozen, set())
         return [value for value in values if value not in frozen] if frozen else list(values)
 
     def named_parameters(self) -> list[tuple[str, Value]]:
@@ -71,7 +84,7 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradients of all parameters to zero, of frozen ones too."""
         values: dict[Value, None] = {}
-        self._collect(values, set())
+        _collect(self, values, set(), set())
         for value in values:
             value.grad = 0.0
 
@@ -100,28 +113,12 @@ class Module:
         for name, value in values.items():
             value.data = data[name]
 
-    def _collect(self, values: dict[Value, None], frozen: set[Value]) -> None:
-        for thing in vars(self).values():
-            _collect(thing, values, frozen)
-        for attribute in self._frozen:
-            kept: dict[Value, None] = {}
-            _collect(vars(self)[attribute], kept, frozen)
-            frozen.update(kept)
-
     def _each_value(self) -> Iterator[tuple[str, Value]]:
         seen: set[Value] = set()
-        for name, value in self._named_values():
-            if value not in seen:
-                seen.add(value)
-                yield name, value
-
-    def _named_values(self) -> Iterator[tuple[str, Value]]:
-        for name, part in self._parts():
-            if isinstance(part, Value):
+        for name, part in _walk("", self, set()):
+            if isinstance(part, Value) and part not in seen:
+                seen.add(part)
                 yield name, part
-            else:
-                for inner_name, value in part._named_values():
-                    yield f"{name}.{inner_name}", value
 
     def _parts(self) -> Iterator[tuple[str, Value | Module]]:
         for attribute, thing in vars(self).items():
@@ -130,11 +127,10 @@ class Module:
     # --- structure ----------------------------------------------------------------------------------------------------
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """All modules, outer before inner: the module itself, named with an empty string, and those inside it."""
-        yield "", self
-        for name, part in self._inner_modules():
-            for inner_name, module in part.named_modules():
-                yield f"{name}.{inner_name}" if inner_name else name, module
+        """All modules, each once, outer before inner: the module itself, named with an empty string, and those inside it."""
+        for name, part in _walk("", self, set()):
+            if isinstance(part, Module):
+                yield name, part
 
     def train(self, mode: bool = True) -> None:
         """Switch this and all inner modules to behave as in training (`mode` False: as in use)."""
@@ -174,10 +170,16 @@ class Module:
         return type(self).__name__
 
     def __repr__(self) -> str:
-        parts = [] if self._is_atom else self._inner_modules()
+        return self._shown(())
+
+    def _shown(self, outer: tuple[Module, ...]) -> str:
+        """The structure as text; of a module that is inside itself, only the headline the second time."""
+        parts = [] if self._is_atom or self in outer else self._inner_modules()
         if not parts:
             return self._headline()
-        inner = [f"  {escaped(name)}: " + repr(part).replace("\n", "\n  ") for name, part in parts]
+        inner = [
+            f"  {escaped(name)}: " + part._shown((*outer, self)).replace("\n", "\n  ") for name, part in parts
+        ]
         return "\n".join([f"{type(self).__name__}(", *inner, ")"])
 
     def _where(self) -> str:
@@ -188,9 +190,11 @@ class Module:
 
 
 def _parts_of(name: str, thing: object) -> Iterator[tuple[str, Value | Module]]:
-    """The Values and modules in an attribute, which may hold them in lists, tuples and dicts."""
+    """The Values and modules in an attribute, which may hold them in lists, tuples, dicts and arrays of objects."""
     if isinstance(thing, (Value, Module)):
         yield name, thing
+    elif _is_object_array(thing):
+        yield from _parts_of(name, thing.tolist())  # type: ignore[attr-defined]
     elif isinstance(thing, (list, tuple)):
         for i, item in enumerate(thing):
             yield from _parts_of(f"{name}[{i}]", item)
@@ -199,14 +203,32 @@ def _parts_of(name: str, thing: object) -> Iterator[tuple[str, Value | Module]]:
             yield from _parts_of(f"{name}[{key!r}]", item)
 
 
+def _walk(name: str, module: Module, seen: set[Module]) -> Iterator[tuple[str, Value | Module]]:
+    """A module, and all that is inside it, in the order of the attributes; each module once."""
+    if module in seen:
+        return
+    seen.add(module)
+    yield name, module
+    for inner, part in module._parts():
+        path = f"{name}.{inner}" if name else inner
+        if isinstance(part, Module):
+            yield from _walk(path, part, seen)
+        else:
+            yield path, part
+
+
+def _is_object_array(thing: object) -> bool:
+    return getattr(getattr(thing, "dtype", None), "kind", None) == "O" and hasattr(thing, "tolist")
+
+
 def _some(names: list[str]) -> str:
     if not names:
         return "nothing"
     return ", ".join([escaped(name) for name in names[:3]]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _collect(thing: object, values: dict[Value, None], frozen: set[Value]) -> None:
-    """Add the Values in an attribute, and in the modules in it."""
+def _collect(thing: object, values: dict[Value, None], frozen: set[Value], seen: set[Module]) -> None:
+    """Add the Values in an attribute, and in the modules in it that were not seen yet."""
     if isinstance(thing, Value):
         values[thing] = None
     elif isinstance(thing, (list, tuple)):
@@ -214,11 +236,21 @@ def _collect(thing: object, values: dict[Value, None], frozen: set[Value]) -> No
             if isinstance(item, Value):
                 values[item] = None
             else:
-                _collect(item, values, frozen)
+                _collect(item, values, frozen, seen)
     elif isinstance(thing, dict):
-        _collect(list(thing.values()), values, frozen)
+        _collect(list(thing.values()), values, frozen, seen)
     elif isinstance(thing, Module):
-        thing._collect(values, frozen)
+        if thing in seen:
+            return
+        seen.add(thing)
+        for inner in vars(thing).values():
+            _collect(inner, values, frozen, seen)
+        for attribute in thing._frozen:
+            kept: dict[Value, None] = {}
+            _collect(vars(thing)[attribute], kept, frozen, seen)
+            frozen.update(kept)
+    elif _is_object_array(thing):
+        _collect(thing.tolist(), values, frozen, seen)  # type: ignore[attr-defined]
 
 
 def _count(module: Module) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 A `Module` is anything with parameters: a `Neuron`, a `Layer` of neurons, an `MLP` of layers, or a class of your own. A
 neuron is one weighted sum (a `dot` node) and one activation, so a small net can be drawn and read node by node.
 
-All randomness comes from the `seed` given: a number, or a `random.Random` to share among several modules.
+All randomness comes from the `seed` given: a number, or a `random.Random` or NumPy generator to share among several modules.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from autograd_lite.value import Value, apply_to_sequence
 
 Number = Value | float
 ActivationLike = str | Callable[[Value], Value] | None
-Seed = int | random.Random | None
+Seed = Any  # a whole number of any kind, a random.Random, a generator of NumPy, or None
 
 # The activations by name: every function of one number in the table of operations.
 ACTIVATIONS = tuple(sorted(op.name for op in ops.TABLE.values() if op.arity == 1 and op.public and op is not ops.NEG))
@@ -50,10 +50,12 @@ class Neuron(Module):
         How the weights start: "he" or "xavier" (normal), "he_uniform" or "xavier_uniform"; "auto" takes "he" for the relu
         family and "xavier" for all others. The bias starts within ± 1/√n_inputs, for if all started at 0, all neurons of
         the first layer would bend at the origin.
-    seed : int or random.Random, optional
+    seed : int, random.Random or numpy.random.Generator, optional
         Where the randomness comes from.
     n_neurons : int
         How many neurons stand side by side in the layer; Xavier's rule asks for it.
+    nonlin : bool
+        False is the same as `activation=None`, as in micrograd.
 
     Attributes
     ----------
@@ -85,8 +87,11 @@ class Neuron(Module):
         init: str = "auto",
         seed: Seed = None,
         n_neurons: int = 1,
+        nonlin: bool = True,
     ) -> None:
         n_inputs = _size(n_inputs, "n_inputs of a Neuron")
+        if not nonlin:
+            activation = None
         self.activation = activation_name(activation)
         self._function = _activation_function(self.activation)
         rng = _random(seed)
@@ -196,7 +201,7 @@ class MLP(Module):
         Of the last layer.
     bias, shared_bias, frozen_bias, init
         As for `Layer`.
-    seed : int or random.Random, optional
+    seed : int, random.Random or numpy.random.Generator, optional
         Where the randomness comes from: the same seed gives the same weights.
 
     Attributes
@@ -330,7 +335,7 @@ class Dropout(Module):
     ----------
     probability : float
         From 0 up to, but not, 1.
-    seed : int or random.Random, optional
+    seed : int, random.Random or numpy.random.Generator, optional
         Where the randomness comes from.
 
     References
@@ -429,7 +434,18 @@ def _size(n: object, what: str) -> int:
 
 
 def _random(seed: Seed) -> random.Random:
-    return seed if isinstance(seed, random.Random) else random.Random(seed)
+    if seed is None or isinstance(seed, random.Random):
+        return seed or random.Random()
+    if isinstance(seed, (str, bytes, float)):
+        return random.Random(seed)
+    if hasattr(seed, "__index__"):
+        return random.Random(int(seed))
+    draw = getattr(seed, "bytes", None)  # a Generator or RandomState of NumPy goes on, as a random.Random does
+    if not callable(draw):
+        raise TypeError(
+            f"seed must be a whole number, a random.Random or a generator of NumPy, got {type(seed).__name__}: {seed!r}"
+        )
+    return random.Random(draw(16))
 
 
 def _vector(x: Any) -> Sequence[Any]:

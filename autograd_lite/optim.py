@@ -7,8 +7,9 @@ once, and returns the new ones.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, Unpack
 
 from autograd_lite import ops
@@ -22,6 +23,9 @@ from autograd_lite.value import Value
 
 # A number of update rules: a float, or a NumPy array with one element a parameter.
 Number = Any
+
+
+_NO_SETTINGS = ("params", "steps")
 
 
 class _Clipping(TypedDict, total=False):
@@ -77,8 +81,9 @@ class Optimizer:
         self.clip_value = clip_value if clip_value is None else _positive("clip_value", clip_value)
         self.steps = 0
         self._initial_state = {}
-        # Each a list of floats, or an array since step_array() was used.
+        # Each a list of floats, or an array since step_array() was used; and the parameters that they belong to.
         self._state: list[Any] = []
+        self._owners: list[Value] = []
 
     @property
     def lr(self) -> float:
@@ -91,8 +96,8 @@ class Optimizer:
     def lr(self, lr: float | Schedule) -> None:
         self._lr = lr if callable(lr) else _not_negative("lr", lr)
 
-    def zero_grad(self) -> None:
-        """Set the gradients of the parameters to zero."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradients of the parameters to zero, whatever `set_to_none` says: here a gradient is always a number."""
         for p in self.params:
             p.grad = 0.0
 
@@ -126,6 +131,7 @@ class Optimizer:
         if self.clip_norm is not None or self.clip_value is not None:
             gradients = _array(self._clipped(gradients.tolist()))
         state = [_array(values) for values in self._started()] if self._initial_state else []
+        self._owners = self.params  # spares comparing them at the next step
         parameters, *self._state = self.update(parameters, gradients, self.lr, *state)
         self.steps += 1
         return parameters
@@ -135,9 +141,83 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} does not say how to step: define update")
 
     def _started(self) -> list[Any]:
-        if not self._state:
-            self._state = [[value] * len(self.params) for value in self._initial_state.values()]
+        """What is remembered, in the order of `params`, which may have been changed since; a new one is at its start."""
+        if self._owners is not self.params and self._owners != self.params:
+            state = self._state or [[] for _ in self._initial_state]
+            place = {p: i for i, p in enumerate(self._owners)} if state and len(state[0]) else {}
+            places = [place.get(p) for p in self.params]
+            self._state = [
+                [initial if i is None else float(values[i]) for i in places]
+                for values, initial in zip(state, self._initial_state.values())
+            ]
+            self._owners = list(self.params)
         return self._state
+
+    # --- saving -------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it takes to go on with the training to the bit: a dict of numbers and lists, fit for JSON.
+
+        It holds the settings, the number of steps, and what is remembered of each parameter, in the order of `params`; of a
+        schedule it holds nothing but the steps. The parameters' data are in the net's own `state_dict()`.
+
+        Examples
+        --------
+        >>> w = Value(3.0)
+        >>> SGD([w], lr=0.1, momentum=0.9).state_dict()["state"]
+        {'velocity': [0.0]}
+        """
+        settings = {name: value for name, value in vars(self).items() if name[0] != "_" and name not in _NO_SETTINGS}
+        if not callable(self._lr):
+            settings["lr"] = self._lr
+        state = [values if isinstance(values, list) else values.tolist() for values in self._started()]
+        return {
+            "optimizer": type(self).__name__,
+            "steps": self.steps,
+            "settings": {name: list(x) if isinstance(x, tuple) else x for name, x in settings.items()},
+            "state": {name: list(values) for name, values in zip(self._initial_state, state)},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where another optimiser of the same kind stood. After an error nothing is changed.
+
+        Parameters
+        ----------
+        state : dict
+            Of its `state_dict()`. Its learning rate is taken too, unless it was a schedule: then this one's stays.
+
+        Raises
+        ------
+        ValueError
+            If it belongs to another kind of optimiser, or to another number of parameters.
+
+        Examples
+        --------
+        >>> w = Value(3.0)
+        >>> first, second = Adam([w], lr=0.1), Adam([w])
+        >>> second.load_state_dict(first.state_dict())
+        >>> second.lr
+        0.1
+        """
+        kind = type(self).__name__
+        missing = [key for key in ("optimizer", "steps", "settings", "state") if key not in state]
+        if missing:
+            raise ValueError(f"this is not the state of an optimiser: it lacks {', '.join(missing)}")
+        if state["optimizer"] != kind:
+            raise ValueError(f"the state of an optimiser of the kind {state['optimizer']!r} does not fit {kind}")
+        other = copy.copy(self)
+        for name, value in state["settings"].items():
+            if name != "lr" and (name not in vars(self) or name[0] == "_" or name in _NO_SETTINGS):
+                raise ValueError(f"{kind} has no setting {name!r}")
+            setattr(other, name, tuple(value) if isinstance(value, list) else value)
+        other._initial_state = {name: self._initial_state.get(name, 0.0) for name in state["state"]}
+        other._state = [[float(x) for x in values] for values in state["state"].values()]
+        if any(len(values) != len(self.params) for values in other._state):
+            sizes = [len(values) for values in other._state]
+            raise ValueError(f"the state is that of {sizes[0]} parameters, but {kind} has {len(self.params)}")
+        other._owners = list(self.params)
+        other.steps = int(state["steps"])
+        vars(self).update(vars(other))
 
     def _clipped(self, gradients: list[float]) -> list[float]:
         if self.clip_norm is not None:
@@ -491,6 +571,10 @@ def _cut(gradient: float, limit: float) -> float:
 
 
 def _checked(params: Iterable[Value]) -> list[Value]:
+    if hasattr(params, "named_parameters"):
+        raise TypeError("an optimiser takes the parameters, not the net: give net.parameters()")
+    if not isinstance(params, Iterable):
+        raise TypeError(f"an optimiser takes net.parameters(), or a list of Values, got {type(params).__name__}: {params!r}")
     values = [params] if isinstance(params, Value) else list(params)
     if not values:
         raise ValueError("there are no parameters to optimise: give net.parameters(), or a list of Values")
@@ -505,18 +589,24 @@ def _checked(params: Iterable[Value]) -> list[Value]:
 
 
 def _not_negative(name: str, number: float) -> float:
-    if not 0.0 <= number < math.inf:
-        raise ValueError(f"{name} is a finite number from 0, got {number!r}")
+    if not 0.0 <= _real(name, number) < math.inf:
+        raise ValueError(f"{name} must be finite and not negative, got {number!r}")
     return float(number)
 
 
 def _positive(name: str, number: float) -> float:
-    if not number > 0.0:
+    if not _real(name, number) > 0.0:
         raise ValueError(f"{name} is a number above 0, got {number!r}")
     return float(number)
 
 
 def _fraction(name: str, number: float) -> float:
-    if not 0.0 <= number < 1.0:
-        raise ValueError(f"{name} is a number from 0 up to, but not, 1; got {number!r}")
+    if not 0.0 <= _real(name, number) < 1.0:
+        raise ValueError(f"{name} must be in [0, 1), got {number!r}")
     return float(number)
+
+
+def _real(name: str, number: object) -> float:
+    if not ops.is_number(number):
+        raise TypeError(f"{name} must be a number, got {type(number).__name__}: {number!r}")
+    return float(number)  # type: ignore[arg-type]

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.data import as_samples, require_numpy
-from autograd_lite.module import Module
 from autograd_lite.value import no_grad
 
 if TYPE_CHECKING:
@@ -23,7 +22,8 @@ _WORTH_COMPILING = 200  # samples: for fewer of them the net itself is as fast
 @contextmanager
 def in_use(net: Net) -> Iterator[None]:
     """Within this context a net computes as in use, not as in training: `Dropout` lets everything through."""
-    modes = [(module, module.training) for _, module in net.named_modules()] if isinstance(net, Module) else []
+    named_modules = getattr(net, "named_modules", None)  # of a Module; a net may be any function
+    modes = [(module, module.training) for _, module in named_modules()] if named_modules is not None else []
     for module, _ in modes:
         module.training = False
     try:

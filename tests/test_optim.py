@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograd_lite import Value, optim
+from autograd_lite import Value, nn, optim
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "optimizers.json").read_text())
 CASES = REFERENCE["cases"]
@@ -169,8 +169,8 @@ def test_an_optimiser_can_be_pickled_with_its_schedule_and_goes_on(lr):
     [
         (lambda: optim.SGD([], lr=0.1), "no parameters"),
         (lambda: optim.SGD([Value(1.0) + 1.0], lr=0.1), "only a leaf"),
-        (lambda: optim.SGD([Value(1.0)], lr=-0.1), "lr is a finite number from 0, got -0.1"),
-        (lambda: optim.SGD([Value(1.0)], lr=math.nan), "lr is a finite number"),
+        (lambda: optim.SGD([Value(1.0)], lr=-0.1), "lr must be finite and not negative, got -0.1"),
+        (lambda: optim.SGD([Value(1.0)], lr=math.nan), "lr must be finite"),
         (lambda: optim.SGD([Value(1.0)], lr=0.1, nesterov=True), "momentum above 0"),
         (lambda: optim.Adam([Value(1.0)], betas=(0.9, 1.0)), r"betas\[1\]"),
         (lambda: optim.Adam([Value(1.0)], clip_norm=0.0), "clip_norm is a number above 0"),
@@ -205,3 +205,94 @@ def test_an_optimizer_without_a_rule_says_what_to_define():
 
 def test_repr_tells_the_number_of_parameters_and_the_learning_rate():
     assert repr(optim.SGD([Value(1.0), Value(2.0)], lr=0.05)) == "SGD(2 parameters, lr=0.05)"
+
+
+# --- what is remembered -----------------------------------------------------------------------------------------------
+
+EVERY = [
+    lambda p: optim.SGD(p, lr=0.1),
+    lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+    lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.1),
+    lambda p: optim.Adam(p, lr=0.05, amsgrad=True),
+    lambda p: optim.AdamW(p, lr=0.05, clip_norm=1.0),
+    lambda p: optim.Adam(p, lr=optim.cosine(0.1, 10)),
+]
+
+
+def steps(values, optimizer, n):
+    for i in range(n):
+        for k, p in enumerate(values):
+            p.grad = math.sin(p.data + k + i)
+        optimizer.step()
+    return [p.data for p in values]
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_training_goes_on_to_the_bit_from_a_state(make):
+    values = [Value(1.0), Value(-2.0), Value(0.5)]
+    first = make(values)
+    steps(values, first, 3)
+    copies = [Value(p.data) for p in values]
+    second = make(copies)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert steps(values, first, 3) == steps(copies, second, 3)
+
+
+def test_settings_come_with_the_state():
+    values = [Value(1.0)]
+    first = optim.Adam(values, lr=0.25, betas=(0.5, 0.75), amsgrad=True, weight_decay=0.125)
+    second = optim.Adam(values)
+    second.load_state_dict(first.state_dict())
+    assert (second.lr, second.betas, second.amsgrad, second.weight_decay) == (0.25, (0.5, 0.75), True, 0.125)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, "not the state of an optimiser: it lacks optimizer"),
+        (optim.SGD([Value(1.0)]).state_dict(), "'SGD' does not fit Adam"),
+        (optim.Adam([Value(1.0)]).state_dict(), "that of 1 parameters, but Adam has 2"),
+        (optim.Adam([Value(1.0)]).state_dict() | {"settings": {"params": []}}, "has no setting 'params'"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused(state, message):
+    optimizer = optim.Adam([Value(1.0), Value(2.0)])
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(state)
+    assert optimizer.state_dict() == before
+
+
+def test_what_is_remembered_stays_with_its_parameter_when_the_parameters_change():
+    values = [Value(1.0), Value(2.0), Value(3.0)]
+    optimizer = optim.SGD(values, lr=0.1, momentum=0.9)
+    steps(values, optimizer, 1)
+    velocity = dict(zip(values, optimizer.state_dict()["state"]["velocity"]))
+    new = Value(0.0)
+    optimizer.params = [values[2], new, values[0]]
+    assert optimizer.state_dict()["state"]["velocity"] == [velocity[values[2]], 0.0, velocity[values[0]]]
+    optimizer.params.append(values[1])
+    steps(optimizer.params, optimizer, 1)
+
+
+def test_gradients_cannot_be_set_to_none():
+    w = Value(1.0)
+    w.grad = 3.0
+    optim.Adam([w]).zero_grad(set_to_none=True)
+    assert w.grad == 0.0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: optim.Adam(nn.MLP(2, [1])), r"give net\.parameters\(\)"),
+        (lambda: optim.Adam(3), r"takes net\.parameters\(\), or a list of Values, got int"),
+        (lambda: optim.Adam([Value(1.0)], lr="0.1"), "lr must be a number, got str"),
+        (lambda: optim.SGD([Value(1.0)], lr=None), "lr must be a number, got NoneType"),
+        (lambda: optim.SGD([Value(1.0)], momentum="a"), "momentum must be a number"),
+    ],
+)
+def test_an_argument_of_another_type_is_told_what_to_write(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()

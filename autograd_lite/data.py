@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from autograd_lite.seeds import as_generator
+
 if TYPE_CHECKING:
     import numpy
 
     Array = numpy.ndarray[Any, Any]
 
 
-def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> tuple[Array, Array]:
+def moons(n: int = 100, noise: float = 0.1, seed: Any = None) -> tuple[Array, Array]:
     """Two half circles that reach into each other.
 
     Parameters
@@ -23,7 +25,7 @@ def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> tuple[Ar
         How many points.
     noise : float
         The standard deviation of what is added to each coordinate; the half circles have radius 1.
-    seed : int, optional
+    seed : int or numpy.random.Generator, optional
         The same seed gives the same points.
 
     Examples
@@ -39,7 +41,7 @@ def moons(n: int = 100, noise: float = 0.1, seed: int | None = None) -> tuple[Ar
     return _shuffled(np, rng, np.where(y[:, None] == 0, outer, inner), y, noise)
 
 
-def circles(n: int = 100, noise: float = 0.1, seed: int | None = None) -> tuple[Array, Array]:
+def circles(n: int = 100, noise: float = 0.1, seed: Any = None) -> tuple[Array, Array]:
     """A circle of radius 0.5 (class 1) inside a circle of radius 1 (class 0). The parameters are those of `moons`.
 
     Examples
@@ -54,7 +56,7 @@ def circles(n: int = 100, noise: float = 0.1, seed: int | None = None) -> tuple[
     return _shuffled(np, rng, _polar(np, radius, angle), y, noise)
 
 
-def spirals(n: int = 200, noise: float = 0.05, seed: int | None = None, arms: int = 2) -> tuple[Array, Array]:
+def spirals(n: int = 200, noise: float = 0.05, seed: Any = None, arms: int = 2) -> tuple[Array, Array]:
     """Arms that wind around each other one and a half times, out to radius 1: hard, for no straight line helps.
 
     Parameters
@@ -76,7 +78,7 @@ def spirals(n: int = 200, noise: float = 0.05, seed: int | None = None, arms: in
     return _shuffled(np, rng, _polar(np, radius, angle), y, noise)
 
 
-def blobs(n: int = 100, noise: float = 0.3, seed: int | None = None, centers: int = 3) -> tuple[Array, Array]:
+def blobs(n: int = 100, noise: float = 0.3, seed: Any = None, centers: int = 3) -> tuple[Array, Array]:
     """Round clouds, each a class, whose centres stand evenly on a circle of radius 1.
 
     Parameters
@@ -96,7 +98,7 @@ def blobs(n: int = 100, noise: float = 0.3, seed: int | None = None, centers: in
     return _shuffled(np, rng, _polar(np, np.ones(n), 2.0 * np.pi * y / centers), y, noise)
 
 
-def xor(n: int = 4, noise: float = 0.0, seed: int | None = None) -> tuple[Array, Array]:
+def xor(n: int = 4, noise: float = 0.0, seed: Any = None) -> tuple[Array, Array]:
     """The corners of the unit square in turn; the class is 1 where exactly one coordinate is.
 
     The parameters are those of `moons`. The order is not shuffled: four points are the table of the exclusive or.
@@ -112,7 +114,7 @@ def xor(n: int = 4, noise: float = 0.0, seed: int | None = None) -> tuple[Array,
     return X + noise * rng.standard_normal(X.shape), (corner // 2) ^ (corner % 2)
 
 
-def sine(n: int = 100, noise: float = 0.1, seed: int | None = None) -> tuple[Array, Array]:
+def sine(n: int = 100, noise: float = 0.1, seed: Any = None) -> tuple[Array, Array]:
     """One period of a sine, to regress: X from -π to π, y = sin(X) and noise. The parameters are those of `moons`.
 
     Examples
@@ -126,7 +128,7 @@ def sine(n: int = 100, noise: float = 0.1, seed: int | None = None) -> tuple[Arr
     return x[:, None], np.sin(x) + noise * rng.standard_normal(n)
 
 
-def train_test_split(X: Any, y: Any, test_size: float = 0.25, seed: int | None = None) -> tuple[Array, ...]:
+def train_test_split(X: Any, y: Any, test_size: float = 0.25, seed: Any = None) -> tuple[Array, ...]:
     """Divide samples at random into those to train with and those to test with.
 
     Parameters
@@ -134,7 +136,7 @@ def train_test_split(X: Any, y: Any, test_size: float = 0.25, seed: int | None =
     X, y : lists, NumPy arrays or pandas frames of the same length
     test_size : float
         The share of the samples to test with, between 0 and 1.
-    seed : int, optional
+    seed : int or numpy.random.Generator, optional
         The same seed gives the same division.
 
     Returns
@@ -159,7 +161,7 @@ def train_test_split(X: Any, y: Any, test_size: float = 0.25, seed: int | None =
     n_test = round(len(X) * test_size) if 0.0 < test_size < 1.0 else 0
     if not 0 < n_test < len(X):
         raise ValueError(f"test_size={test_size!r} of {len(X)} samples leaves one part empty")
-    order = np.random.default_rng(seed).permutation(len(X))
+    order = as_generator(seed).permutation(len(X))
     train, test = order[n_test:], order[:n_test]
     return X[train], X[test], y[train], y[test]
 
@@ -184,10 +186,18 @@ def as_samples(X: Any, name: str = "X") -> Array:
 def as_targets(y: Any, name: str = "y") -> Array:
     """As `as_samples`, but one number a sample stays one number: shape (samples,) or (samples, outputs)."""
     np = require_numpy()
+    if np.ma.is_masked(y):
+        raise ValueError(f"{name} has masked entries: fill them or leave out their samples")
     try:
-        array: Array = np.asarray(y, dtype=float)
+        given = np.asarray(y)
+        if given.dtype.kind not in "biufOUS":
+            raise TypeError(f"got {'complex numbers' if given.dtype.kind == 'c' else f'an array of {given.dtype}'}")
+        array: Array = given.astype(float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} takes one number, or equally many numbers, for each sample: {error}") from None
+        reason = "its rows differ in length" if "inhomogeneous" in str(error) else error
+        raise ValueError(
+            f"{name} takes one number, or equally many numbers, for each sample: {reason}{_advice(y, name)}"
+        ) from None
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{name} takes samples by features, got an array of shape {array.shape}")
     rows = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
@@ -214,12 +224,27 @@ def require_numpy() -> Any:
     return numpy
 
 
-def _start(n: int, n_classes: int, seed: int | None) -> tuple[Any, Any, Any]:
+def _advice(y: Any, name: str) -> str:
+    """What to do about labels that are text."""
+    numpy = require_numpy()
+    try:
+        is_text = name == "y" and any([isinstance(label, str) for label in numpy.asarray(y, dtype=object).flat])
+    except ValueError:
+        return ""
+    if not is_text:
+        return ""
+    return (
+        ". For labels, scikit.Classifier takes them as they are, or numpy.unique(labels, return_inverse=True) gives the"
+        " classes 0, 1, …"
+    )
+
+
+def _start(n: int, n_classes: int, seed: Any) -> tuple[Any, Any, Any]:
     """NumPy, a source of randomness, and classes in turn."""
     np = require_numpy()
     if n < n_classes:
         raise ValueError(f"a data set with {n_classes} classes takes at least as many points, got n={n}")
-    return np, np.random.default_rng(seed), np.arange(n) % n_classes
+    return np, as_generator(seed), np.arange(n) % n_classes
 
 
 def _spread(np: Any, y: Any, n_classes: int, endpoint: bool = True) -> Any:

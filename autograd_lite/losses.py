@@ -95,7 +95,7 @@ def hinge(prediction: Prediction, target: Target) -> Value | Any:
     pairs = _pairs("hinge", prediction, target)
     for _, y in pairs:
         if not isinstance(y, Value) and y not in (-1, 1):
-            raise ValueError(f"hinge takes the targets -1 and +1, got {y!r}: for 0 and 1 take 2 * y - 1")
+            raise ValueError(f"hinge takes the targets -1 and +1, got {y:g}: for 0 and 1 use 2 * y - 1")
     return _mean([relu(1.0 - y * p) for p, y in pairs])
 
 
@@ -113,9 +113,8 @@ def binary_cross_entropy(prediction: Prediction, target: Target) -> Value | Any:
     pairs = _pairs("binary_cross_entropy", prediction, target)
     for _, y in pairs:
         if not isinstance(y, Value) and not 0 <= y <= 1:
-            raise ValueError(
-                f"binary_cross_entropy takes targets from 0 to 1, got {y!r}: for -1 and +1 take (y + 1) / 2"
-            )
+            advice = {-1: ": for -1 and +1 use (y + 1) / 2", 2: ": for 1 and 2 use y - 1", 255: ": use y / 255"}
+            raise ValueError(f"binary_cross_entropy takes targets from 0 to 1, got {y:g}{advice.get(y, '')}")
     return _mean([_binary_cross_entropy(p, y) for p, y in pairs])
 
 
@@ -128,14 +127,14 @@ def _binary_cross_entropy(logit: Any, target: Any) -> Any:
 def cross_entropy(prediction: Prediction, target: Target) -> Value | Any:
     """The cross-entropy -log P(class) where P = softmax(logits).
 
-    The predictions are the logits: numbers before the softmax. The target is the index of the class; or one number for
-    each class that sum to 1: a one-hot vector, or probabilities. Computed from the distances to the largest logit, so
+    The predictions are the logits: numbers before the softmax. The target is the index of the class, which
+    may stand in a sequence of one; or one number for each class, which sum to 1: a one-hot vector, or probabilities. Computed from the distances to the largest logit, so
     that shifting all logits changes nothing; a class of weight 0 may be impossible (-inf).
 
     Raises
     ------
     ValueError
-        If the target is no class: not a whole number from 0 to n - 1, nor n numbers that sum to 1.
+        If the target is not a class: not a whole number from 0 to n - 1, nor n numbers that sum to 1, none negative.
 
     Examples
     --------
@@ -144,14 +143,17 @@ def cross_entropy(prediction: Prediction, target: Target) -> Value | Any:
     >>> cross_entropy([0.0, 0.0], [0, 1])
     0.6931471805599453
     """
-    logits = _sequence(prediction)
-    if _is_number(target):
-        index = _class_index(target, len(logits))
+    logits, targets = _sequence(prediction), _sequence(target)
+    if _is_number(target) or len(targets) == 1 < len(logits):
+        index = _class_index(targets[0], len(logits))
         one_hot = [float(i == index) for i in range(len(logits))]
         return apply_to_sequence(ops.CROSS_ENTROPY, (*one_hot, *logits))
     weights = [y for _, y in _pairs("cross_entropy", prediction, target)]
-    if not any(isinstance(y, Value) for y in weights) and abs(sum(weights) - 1.0) > 1e-6:
-        raise ValueError(f"cross_entropy takes a class index, or targets that sum to 1, got {weights!r}")
+    if not any(isinstance(y, Value) for y in weights) and (min(weights) < 0.0 or abs(sum(weights) - 1.0) > 1e-6):
+        given = ", ".join([f"{y:g}" for y in weights])
+        raise ValueError(
+            f"cross_entropy takes a class index, or targets that sum to 1 and are not negative, got [{given}]"
+        )
     return apply_to_sequence(ops.CROSS_ENTROPY, (*weights, *logits))
 
 
@@ -190,5 +192,5 @@ def _class_index(target: Any, n: int) -> int:
         raise TypeError("cross_entropy takes a class index as a plain number; give a Value target as a one-hot vector")
     index = int(target)
     if index != target or not 0 <= index < n:
-        raise ValueError(f"cross_entropy of {n} logits takes a class from 0 to {n - 1}, got {target!r}")
+        raise ValueError(f"cross_entropy of {n} logits takes a class from 0 to {n - 1}, got {target:g}")
     return index

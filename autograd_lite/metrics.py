@@ -22,16 +22,40 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.0) -> float:
     threshold : float
         0 for a logit, 0.5 for a probability.
 
+    Returns
+    -------
+    float
+        A prediction that is nan is never right.
+
+    Raises
+    ------
+    ValueError
+        If the targets are other labels than these.
+
     Examples
     --------
     >>> accuracy([-1.0, 2.0, 3.0, 4.0], [0, 1, 1, 0])
     0.75
     """
     predicted, wanted = _arrays(predictions, targets)
-    if predicted.shape[1] == 1:
-        return float(((predicted > threshold) == (wanted > 0)).mean())
-    classes = wanted.argmax(axis=1) if wanted.shape[1] > 1 else wanted[:, 0]
-    return float((predicted.argmax(axis=1) == classes).mean())
+    n = predicted.shape[1]
+    labels = set(wanted.ravel().tolist())
+    if wanted.shape[1] not in (1, n):
+        raise ValueError(
+            f"accuracy takes a class or {n} numbers as target, as there are {n} predictions, got {wanted.shape[1]}"
+        )
+    if n == 1:
+        if not (labels <= {0.0, 1.0} or labels <= {-1.0, 1.0}):
+            raise ValueError(f"accuracy of one prediction takes the labels 0 and 1, or -1 and +1, got {_shown(labels)}")
+        right = (predicted > threshold) == (wanted > 0.0)
+    elif wanted.shape[1] == 1:
+        if not labels <= set(range(n)):
+            raise ValueError(f"accuracy of {n} predictions takes the classes 0 to {n - 1}, got {_shown(labels)}")
+        right = predicted.argmax(axis=1, keepdims=True) == wanted
+    else:
+        right = predicted.argmax(axis=1) == wanted.argmax(axis=1)
+    numpy = require_numpy()
+    return float((right.reshape(len(right)) & ~numpy.isnan(predicted).any(axis=1)).mean())
 
 
 def r2(predictions: Any, targets: Any) -> float:
@@ -46,6 +70,10 @@ def r2(predictions: Any, targets: Any) -> float:
     (1.0, 0.0)
     """
     predicted, wanted = _arrays(predictions, targets)
+    if predicted.shape != wanted.shape:
+        raise ValueError(
+            f"r2 takes as many targets as predictions for each sample, got {wanted.shape[1]} and {predicted.shape[1]}"
+        )
     left = ((wanted - predicted) ** 2).sum(axis=0)
     spread = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
     scores = [1.0 - e / s if s > 0.0 else float(e == 0.0) for e, s in zip(left, spread)]
@@ -58,7 +86,18 @@ METRICS = {"accuracy": accuracy, "r2": r2}
 def _arrays(predictions: Any, targets: Any) -> tuple[Any, Any]:
     numpy = require_numpy()
 
-    predicted, wanted = (numpy.asarray(a, dtype=float) for a in (predictions, targets))
+    try:
+        predicted, wanted = (numpy.asarray(a, dtype=float) for a in (predictions, targets))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"a metric takes numbers, with the classes as 0, 1, …: {error}. For labels that are text, numpy.unique(labels,"
+            " return_inverse=True) gives the classes"
+        ) from None
     if len(predicted) != len(wanted):
         raise ValueError(f"a metric takes one target for each prediction, got {len(predicted)} and {len(wanted)}")
     return predicted.reshape(len(predicted), -1), wanted.reshape(len(wanted), -1)
+
+
+def _shown(labels: set[float]) -> str:
+    some = [f"{label:g}" for label in sorted(labels)[:5]]
+    return ", ".join(some) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")

@@ -177,9 +177,7 @@ class Module:
         parts = [] if self._is_atom or self in outer else self._inner_modules()
         if not parts:
             return self._headline()
-        inner = [
-            f"  {escaped(name)}: " + part._shown((*outer, self)).replace("\n", "\n  ") for name, part in parts
-        ]
+        inner = [f"  {escaped(name)}: " + part._shown((*outer, self)).replace("\n", "\n  ") for name, part in parts]
         return "\n".join([f"{type(self).__name__}(", *inner, ")"])
 
     def _where(self) -> str:

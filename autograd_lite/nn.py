@@ -17,6 +17,7 @@ from typing import Any
 from autograd_lite import ops
 from autograd_lite.functions import mean, sqrt
 from autograd_lite.module import Module as Module
+from autograd_lite.seeds import as_random
 from autograd_lite.text import quoted
 from autograd_lite.value import Value, apply_to_sequence
 
@@ -94,7 +95,7 @@ class Neuron(Module):
             activation = None
         self.activation = activation_name(activation)
         self._function = _activation_function(self.activation)
-        rng = _random(seed)
+        rng = as_random(seed)
         draw = _weights(init, self.activation, n_inputs, n_neurons, rng)
         self.w = [Value(draw()) for _ in range(n_inputs)]
         self.b: Number = bias if isinstance(bias, Value) else _bias(n_inputs, rng) if bias else 0.0
@@ -155,7 +156,7 @@ class Layer(Module):
         n_neurons = _size(n_neurons, "n_neurons of a Layer")
         self.n_inputs = _size(n_inputs, "n_inputs of a Layer")
         self.activation = activation_name(activation)
-        rng = _random(seed)
+        rng = as_random(seed)
         common: bool | Value = bias
         if bias and shared_bias:
             self.b = common = _bias(n_inputs, rng)
@@ -238,7 +239,7 @@ class MLP(Module):
     ) -> None:
         if isinstance(sizes, (int, str)) or len(sizes) == 0:
             raise ValueError(f"an MLP takes the sizes of its layers, such as [16, 16, 1], got {sizes!r}")
-        rng = _random(seed)
+        rng = as_random(seed)
         widths = [n_inputs, *sizes]
         self.layers = [
             Layer(
@@ -356,7 +357,7 @@ class Dropout(Module):
         if not 0.0 <= probability < 1.0:
             raise ValueError(f"Dropout takes a probability from 0 up to, but not, 1; got {probability!r}")
         self.probability = float(probability)
-        self._random = _random(seed)
+        self._random = as_random(seed)
         # Gives what to multiply n numbers by, where a program draws the masks of a whole batch.
         self.multipliers: Callable[[int], list[Any]] | None = None
 
@@ -431,21 +432,6 @@ def _size(n: object, what: str) -> int:
     if size < 1:
         raise ValueError(f"{what} is at least 1, got {n!r}")
     return int(size)
-
-
-def _random(seed: Seed) -> random.Random:
-    if seed is None or isinstance(seed, random.Random):
-        return seed or random.Random()
-    if isinstance(seed, (str, bytes, float)):
-        return random.Random(seed)
-    if hasattr(seed, "__index__"):
-        return random.Random(int(seed))
-    draw = getattr(seed, "bytes", None)  # a Generator or RandomState of NumPy goes on, as a random.Random does
-    if not callable(draw):
-        raise TypeError(
-            f"seed must be a whole number, a random.Random or a generator of NumPy, got {type(seed).__name__}: {seed!r}"
-        )
-    return random.Random(draw(16))
 
 
 def _vector(x: Any) -> Sequence[Any]:

@@ -574,7 +574,9 @@ def _checked(params: Iterable[Value]) -> list[Value]:
     if hasattr(params, "named_parameters"):
         raise TypeError("an optimiser takes the parameters, not the net: give net.parameters()")
     if not isinstance(params, Iterable):
-        raise TypeError(f"an optimiser takes net.parameters(), or a list of Values, got {type(params).__name__}: {params!r}")
+        raise TypeError(
+            f"an optimiser takes net.parameters(), or a list of Values, got {type(params).__name__}: {params!r}"
+        )
     values = [params] if isinstance(params, Value) else list(params)
     if not values:
         raise ValueError("there are no parameters to optimise: give net.parameters(), or a list of Values")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.data import as_samples, require_numpy
-from autograd_lite.value import no_grad
+from autograd_lite.value import Value, no_grad
 
 if TYPE_CHECKING:
     import numpy
@@ -34,12 +34,15 @@ def in_use(net: Net) -> Iterator[None]:
 
 
 def _compiled_outputs(net: Net, samples: Array) -> Array | None:
-    """The outputs by the net's program; None if it cannot be compiled or a result is not finite."""
+    """The outputs by the net's program; None if it cannot be compiled or a result is not finite.
+
+    Whatever goes wrong here: the net itself is asked then, and gives its outputs or its own error.
+    """
     from autograd_lite.compiler import compile
 
     try:
         outputs: Array = compile(lambda x: net(x))(samples)
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, NotImplementedError):
+    except Exception:
         return None
     return outputs
 
@@ -54,7 +57,13 @@ def predict(net: Net, X: Any) -> Array:
 
     Returns
     -------
-    numpy.ndarray of float, shape (n,) for a net with one output, else (n, outputs)
+    numpy.ndarray of float, shape (n,) for a net that returns a Value, else (n, outputs)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the samples are not finite real numbers, or the net returns something else than a Value, a number or equally
+        long sequences of them; and whatever the net raises.
 
     Examples
     --------
@@ -72,6 +81,22 @@ def predict(net: Net, X: Any) -> Array:
                 return compiled
         with no_grad():
             outputs = [net(x) for x in samples.tolist()]
-    rows = [list(map(float, out)) if isinstance(out, Sequence) else float(out) for out in outputs]
-    predictions: Array = numpy.array(rows)
+    rows = [_numbers(out) for out in outputs]
+    try:
+        predictions: Array = numpy.array(rows, dtype=float)
+    except ValueError:
+        raise ValueError("the net returns sequences that differ in length, for one sample or for several") from None
     return predictions
+
+
+def _numbers(output: Any) -> Any:
+    """What a net returned for one sample, with floats instead of Values."""
+    if hasattr(output, "tolist"):  # a NumPy array or number
+        output = output.tolist()
+    if isinstance(output, (Value, float, int)):
+        return float(output)
+    if isinstance(output, Sequence) and not isinstance(output, (str, bytes)):
+        return [_numbers(item) for item in output]
+    raise TypeError(
+        f"a net must return a Value, or a sequence of Values, for each sample, got {type(output).__name__}: {output!r}"
+    )

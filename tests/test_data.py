@@ -1,5 +1,7 @@
 """Data sets and the reading of lists, arrays and frames."""
 
+import random
+
 import numpy as np
 import pandas
 import pytest
@@ -97,3 +99,36 @@ def test_samples_may_be_lists_arrays_or_frames(X):
 def test_samples_that_are_none_are_refused(X, message):
     with pytest.raises(ValueError, match=message):
         data.as_samples(X)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a", "b"], "scikit.Classifier takes them as they are"),
+        (pandas.Series(["a", "b"], dtype="category"), "numpy.unique"),
+        ([1.0 + 1j, 2.0], "complex"),
+        (np.array([1j, 2.0]), "complex"),
+        (np.ma.masked_array([1.0, 2.0], [0, 1]), "y has masked entries"),
+        (np.array(["2020-01-01"], dtype="M8[D]"), "datetime64"),
+        ([[1.0], [1.0, 2.0]], "rows differ in length"),
+    ],
+)
+def test_what_is_not_a_real_number_is_refused_with_advice(y, message):
+    with pytest.raises(ValueError, match=message):
+        data.as_targets(y)
+
+
+@pytest.mark.parametrize("make", [data.moons, data.spirals, data.blobs, data.sine])
+def test_a_seed_of_any_whole_number_type_is_the_same(make):
+    for seed in (np.int64(3), np.uint8(3)):
+        np.testing.assert_array_equal(make(20, seed=seed)[0], make(20, seed=3)[0])
+
+
+def test_a_generator_is_a_seed():
+    make = lambda: data.moons(20, seed=np.random.default_rng(5))[0]
+    np.testing.assert_array_equal(make(), make())
+    assert data.moons(20, seed=random.Random(1))[0].shape == (20, 2)
+    with pytest.raises(TypeError, match="or a generator, got str"):
+        data.moons(20, seed="a")
+    with pytest.raises(ValueError, match="not negative, or a generator, got int: -1"):
+        data.moons(20, seed=-1)

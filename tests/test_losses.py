@@ -130,3 +130,33 @@ def test_huber_takes_another_delta():
     assert losses.huber(4.0, 1.0, delta=2.0) == 4.0
     with pytest.raises(ValueError, match="delta above 0"):
         losses.huber(4.0, 1.0, delta=0.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "prediction", "target", "message"),
+    [
+        (losses.binary_cross_entropy, 1.0, -1.0, r"got -1: for -1 and \+1 use \(y \+ 1\) / 2"),
+        (losses.binary_cross_entropy, 1.0, 2.0, "got 2: for 1 and 2 use y - 1"),
+        (losses.binary_cross_entropy, 1.0, 255.0, "got 255: use y / 255"),
+        (losses.cross_entropy, [1.0, 2.0, 3.0], [2.0, -1.0, 0.0], r"not negative, got \[2, -1, 0\]"),
+        (losses.cross_entropy, [1.0, 2.0, 3.0], [0.0, 2.0, 0.0], "sum to 1"),
+        (losses.cross_entropy, [1.0, 2.0, 3.0], 3.0, "a class from 0 to 2, got 3"),
+        (losses.cross_entropy, [1.0, 2.0, 3.0], [3.0], "a class from 0 to 2, got 3"),
+    ],
+)
+def test_a_wrong_coding_is_told_what_to_write(loss, prediction, target, message):
+    with pytest.raises(ValueError, match=message):
+        loss(prediction, target)
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.mse, losses.half_mse, losses.mae, losses.huber, losses.hinge, losses.binary_cross_entropy]
+)
+def test_one_output_and_one_target_fit_in_any_shape(loss):
+    results = [loss(p, y) for p in (0.5, [0.5]) for y in (1.0, [1.0], np.array([1.0]), np.array(1.0))]
+    assert set(results) == {loss(0.5, 1.0)}
+
+
+def test_a_class_may_stand_in_a_sequence_of_one():
+    logits = [0.5, -1.0, 2.0]
+    assert losses.cross_entropy(logits, [2.0]) == losses.cross_entropy(logits, 2)

@@ -9,7 +9,7 @@ import statistics
 import numpy as np
 import pytest
 
-from autograd_lite import Value, nn, ops, tanh
+from autograd_lite import Value, nn, ops, predict, tanh
 
 
 def set_all(net, data):
@@ -358,3 +358,81 @@ def test_unknown_names_of_the_room_are_attribute_errors():
 def test_an_activation_in_a_sequence_is_applied_to_each_number():
     net = nn.Sequential(nn.LayerNorm(2), "relu", tanh, sum)
     assert net([1.0, 3.0]).data == pytest.approx(math.tanh(1.0), rel=1e-4)
+
+
+# --- habits -----------------------------------------------------------------------------------------------------------
+
+
+class Habits(nn.Module):
+    """Values in every kind of container."""
+
+    def __init__(self):
+        self.w = np.array([Value(1.0), Value(2.0)])
+        self.grid = np.array([[Value(3.0)], [Value(4.0)]])
+        self.tree = {"a": (Value(5.0), [Value(6.0)])}
+        self.shared = self.tree["a"]
+
+
+def test_values_in_arrays_and_nested_containers_are_parameters():
+    module = Habits()
+    names = ["w[0]", "w[1]", "grid[0][0]", "grid[1][0]", "tree['a'][0]", "tree['a'][1][0]"]
+    assert [name for name, _ in module.named_parameters()] == names
+    assert [p.data for p in module.parameters()] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    module.load_state_dict(dict.fromkeys(module.state_dict(), 7.0))
+    assert set(module.state_dict().values()) == {7.0}
+    module.w[0].grad = module.tree["a"][0].grad = 1.0
+    module.zero_grad()
+    assert {p.grad for p in module.parameters()} == {0.0}
+
+
+class Child(nn.Module):
+    def __init__(self, parent):
+        self.parent = parent
+        self.w = Value(1.0)
+
+
+class Parent(nn.Module):
+    def __init__(self):
+        self.child = Child(self)
+        self.layer = nn.Layer(1, 2, seed=0)
+        self.name_parameters()
+
+
+def test_a_module_that_knows_its_parent_has_each_parameter_once():
+    parent = Parent()
+    for module in (parent, parent.child):
+        assert len(module.parameters()) == len(module.named_parameters()) == len(module.state_dict()) == 5
+        module.zero_grad()
+        module.eval()
+        assert not parent.layer.training
+        module.train()
+        assert "5" in module.summary()
+        assert "Child" in repr(module)
+    assert [name for name, _ in parent.named_modules()][:2] == ["", "child"]
+
+
+@pytest.mark.parametrize("seed", [np.int64(3), np.uint8(3)])
+def test_a_seed_of_any_whole_number_type_is_the_same(seed):
+    make = lambda seed: nn.Sequential(nn.Layer(2, 3, seed=seed), nn.Dropout(0.5, seed=seed))
+    a, b = make(seed), make(3)
+    assert a.state_dict() == b.state_dict()
+    assert a([1.0, 2.0])[0].data == b([1.0, 2.0])[0].data
+
+
+def test_a_generator_of_numpy_is_a_seed():
+    make = lambda: nn.MLP(2, [3, 1], seed=np.random.default_rng(5)).state_dict()
+    assert make() == make()
+    with pytest.raises(TypeError, match="generator of NumPy, got list"):
+        nn.Layer(2, 3, seed=[1])
+
+
+def test_a_neuron_without_nonlinearity_as_in_micrograd():
+    neuron = nn.Neuron(2, nonlin=False, seed=0)
+    assert neuron.activation is None
+    assert neuron.state_dict() == nn.Neuron(2, None, seed=0).state_dict()
+
+
+def test_a_net_predicts():
+    net = nn.MLP(2, [3, 1], seed=0)
+    X = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(net.predict(X), predict(net, X))

@@ -19,7 +19,10 @@ FLOORS: dict[str, tuple[str, str]] = {
     "shell": ("from the shell", "cli __main__"),
     "plots": ("see training; scikit-learn", "scikit estimators plots"),
     "training": ("train a net on data", "training history engine parallel shards"),
-    "nets": ("what is trained, and how", "nn module losses metrics optim schedules data prediction serialization"),
+    "nets": (
+        "what is trained, and how",
+        "nn module losses metrics optim schedules data prediction seeds serialization",
+    ),
     "drawing": ("see it: pictures, tables, a player", "drawing"),
     "compiler": ("scalars at matrix speed", "compiler"),
     "derivatives": ("derivatives as functions, graphs", "transforms adjoints calls objections trees checks minimizing"),

@@ -1,6 +1,7 @@
 """Text from elsewhere, wherever it is printed: on one line, short, and without what moves a cursor or turns a line."""
 
 import contextlib
+import itertools
 import unicodedata
 import warnings
 
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import autograd_lite as ag
-from autograd_lite import Graph, History, Value, compile, define_op, detect_anomaly, losses, nn, optim
+from autograd_lite import Graph, History, Value, compile, define_op, detect_anomaly, losses, nn, ops, optim
 from autograd_lite.cli import main
 from autograd_lite.drawing.walk import Walk
 from autograd_lite.text import escaped, quoted
@@ -40,6 +41,23 @@ def test_long_text_is_shortened_and_says_how_long_it_was():
     assert escaped("w" * 1_048_576, limit=3) == "www… (1048576 characters)"
     assert quoted("w" * 1_048_576, limit=3) == "'www'… (1048576 characters)"
     assert len(escaped("\x1b" * 1_048_576)) < 400
+
+
+@pytest.mark.parametrize(
+    "op", [op for op in ops.TABLE.values() if 0 < op.arity < 3 and op.public], ids=lambda op: op.name
+)
+def test_a_result_that_is_too_large_is_said_in_words_for_numbers_and_values(op):
+    for numbers in itertools.product([1e308, -1e308, 1000.0, 0.5, 1e-308], repeat=op.arity):
+        messages = []
+        for kind in (float, Value):
+            try:
+                op(*[kind(x) for x in numbers])
+            except OverflowError as error:
+                messages.append(str(error))
+            except (ValueError, ZeroDivisionError):
+                continue
+        shown = f"in {op.name}({', '.join(map(repr, numbers))})"
+        assert messages in ([], 2 * [f"the result is too large for a float, {shown}"])
 
 
 # --- every place that prints a label, a key or a name -------------------------------------------------------------------

@@ -18,6 +18,8 @@ OPERATORS = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.Pow: ops.POW,
+    ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
@@ -84,13 +86,13 @@ def compare(text):
 EXPRESSIONS = st.recursive(
     st.sampled_from(["w", "x", "é", "0", "1", "2", "3.5", ".5", "1e3", "2.", "1_0", "0x1f", "1e308"]),
     lambda inner: (
-        st.tuples(inner, st.sampled_from([" + ", "-", "*", " / ", "**"]), inner).map("".join)
+        st.tuples(inner, st.sampled_from([" + ", "-", "*", " / ", "**", "%", " // "]), inner).map("".join)
         | inner.map(lambda t: f"({t})")
         | st.tuples(st.sampled_from(["-", "+", "--", "- "]), inner).map("".join)
     ),
     max_leaves=12,
 )
-TEXTS = st.text(st.sampled_from("wxé0123.e_+-*/() "), max_size=10)
+TEXTS = st.text(st.sampled_from("wxé0123.e_+-*/%() "), max_size=10)
 
 
 @given(text=EXPRESSIONS)

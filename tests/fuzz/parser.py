@@ -6,6 +6,7 @@ that a second reader finds, who walks Python's own syntax tree with plain floats
 
 import ast
 import math
+import operator
 import re
 import sys
 
@@ -45,7 +46,7 @@ def one_input(data):
     assert expected is None or reference.close(number, expected), (text, number, expected)
     if isinstance(result, Value):
         result.backward()
-        written_out(result, values)
+        written_out(result)
 
 
 def expect_error(text, error):
@@ -53,7 +54,8 @@ def expect_error(text, error):
         found = second_opinion(text)
     except (ValueError, ArithmeticError):
         return
-    raise AssertionError(f"{text!r} ought to be {found}") from error
+    if found is not None:
+        raise AssertionError(f"{text!r} ought to be {found}") from error
 
 
 def second_opinion(text):
@@ -63,11 +65,18 @@ def second_opinion(text):
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     names = dict(NAMES)
-    for statement in statements:
-        result = walk(statement.value, names)
-        if isinstance(statement, ast.Assign):
-            names[statement.targets[0].id] = result
+    try:
+        for statement in statements:
+            result = walk(statement.value, names)
+            if isinstance(statement, ast.Assign):
+                names[statement.targets[0].id] = result
+    except Unknown:
+        return None
     return result
+
+
+class Unknown(Exception):
+    """A function that the reference does not have."""
 
 
 def walk(node, names):
@@ -82,6 +91,9 @@ def walk(node, names):
             return walk(operand, names)
         case ast.UnaryOp(op=op, operand=operand):
             return reference.FORWARD[SYMBOLS[type(op)]](walk(operand, names))
+        case ast.BinOp(op=ast.Mod() | ast.FloorDiv() as op, left=left, right=right):
+            compute = operator.mod if isinstance(op, ast.Mod) else operator.floordiv
+            return compute(walk(left, names), walk(right, names))
         case ast.BinOp(op=op, left=left, right=right):
             return reference.FORWARD[SYMBOLS[type(op)]](walk(left, names), walk(right, names))
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
@@ -101,6 +113,8 @@ def call(name, positional, keywords):
             whole = reference.log_of_sum(*xs)
             return [math.exp(x - whole) for x in xs]
         return reference.FORWARD[name](*xs)
+    if name not in reference.FORWARD or name in ("where", "clip", "prod", "log_softmax"):
+        raise Unknown
     arguments = dict(zip(ORDER.get(name, ["x", "y"]), positional), **keywords)
     ordered = [arguments[key] for key in ORDER.get(name, ["x", "y"]) if key in arguments]
     if name == "dot":
@@ -111,12 +125,12 @@ def call(name, positional, keywords):
     return reference.FORWARD[name](*ordered)
 
 
-def written_out(result, values):
+def written_out(result):
     """The graph written as an expression again is the same number."""
     text = Graph(result).expression()
     if "inf" in text or "nan" in text:  # constants that an expression has no name for
         return
-    used = {name: value for name, value in values.items() if name in text}
+    used = {leaf.label: leaf for leaf in Graph(result).leaves if leaf.label}  # given, or assigned
     again = evaluate(text, used)
     assert reference.same(getattr(again, "data", again), result.data), text
 

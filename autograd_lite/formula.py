@@ -72,6 +72,7 @@ _LATEX_FUNCTION: Final[dict[Op, str]] = {
     ops.SIGMOID: r"\sigma",
     ops.MAXIMUM: r"\max",
     ops.MINIMUM: r"\min",
+    ops.LARGEST: r"\max",
     ops.NORMAL_CDF: r"\Phi",
     ops.NORMAL_PDF: r"\varphi",
 }

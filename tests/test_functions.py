@@ -22,7 +22,7 @@ def test_a_function_of_a_float_is_a_float_and_of_a_value_its_method(name):
     assert getattr(Value(x), name)().data == function(x)
 
 
-@pytest.mark.parametrize("name", ["atan2", "hypot", "maximum", "minimum"])
+@pytest.mark.parametrize("name", ["atan2", "hypot", "maximum", "minimum", "greater", "less", "equal"])
 def test_a_function_of_two_numbers_takes_values_and_floats_in_any_mix(name):
     function = getattr(functions, name)
     expected = function(0.5, 2.0)

@@ -13,7 +13,7 @@ from helpers import ANY_FLOAT, BINARY, SEQUENCE, STEPS, UNARY, bits, domain, nam
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from autograd_lite import Value, functions, ops
+from autograd_lite import Value, functions, gradients, ops
 
 SMOOTH_UNARY = [op for op in UNARY if op not in STEPS]
 
@@ -228,6 +228,16 @@ def slope(function, *operands):
         (lambda x, y: x**y, (0.0, 0.0), (0.0, -math.inf)),
         (lambda x, y: x**y, (0.0, 1.0), (1.0, 0.0)),
         (lambda x, y: x**y, (0.0, 0.5), (math.inf, 0.0)),
+        (functions.hypot, (0.0, 0.0), (0.0, 0.0)),
+        (lambda x: functions.hypot(x, 0.0), (0.0,), 0.0),
+        (lambda x: functions.hypot(0.0, x), (0.0,), 0.0),
+        (functions.cbrt, (0.0,), math.inf),
+        (functions.maximum, (1.0, math.nan), (1.0, 0.0)),
+        (functions.minimum, (math.nan, 1.0), (1.0, 0.0)),
+        (functions.clip, (3.0, -1.0, 3.0), (0.5, 0.0, 0.5)),
+        (functions.clip, (2.0, -1.0, 3.0), (1.0, 0.0, 0.0)),
+        (functions.clip, (5.0, -1.0, 3.0), (0.0, 0.0, 1.0)),
+        (functions.sign, (0.0,), 0.0),
         (functions.leaky_relu, (-0.5,), 0.01),
         (functions.asin, (1.0,), math.inf),
         (functions.acos, (-1.0,), -math.inf),
@@ -248,6 +258,21 @@ def test_steps_are_flat(op):
 def test_where_has_the_slope_of_the_number_it_takes(condition, expected):
     assert slope(ops.WHERE, condition, 5.0, 7.0) == expected
     assert [float(p) for p in ops.WHERE.partials(Value(condition), Value(5.0), Value(7.0), 5.0)] == list(expected)
+
+
+def test_an_angle_has_no_slope_at_the_origin():
+    assert all(math.isnan(slope) for slope in functions.atan2(Value(0.0), Value(0.0)).partials)
+
+
+@pytest.mark.parametrize("numbers", list(itertools.product([0.0, 3.0, -4.0], repeat=3)), ids=str)
+def test_a_product_has_its_derivatives_among_zeros(numbers):
+    xs = [Value(x) for x in numbers]
+    y = functions.prod(xs)
+    assert (y.data, functions.prod(numbers)) == (math.prod(numbers), math.prod(numbers))
+    for i, slope in enumerate(gradients(y, xs)):
+        assert slope.data == y.partials[i] == math.prod([x for k, x in enumerate(numbers) if k != i])
+        for j, second in enumerate(gradients(slope, xs)):
+            assert second.data == (0.0 if i == j else math.prod([x for k, x in enumerate(numbers) if k not in (i, j)]))
 
 
 def test_a_power_of_a_negative_number_has_no_slope_by_its_exponent():

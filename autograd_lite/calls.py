@@ -9,6 +9,7 @@ from typing import Any
 from autograd_lite import ops
 from autograd_lite.adjoints import Number, gradients, substitute
 from autograd_lite.objections import calls
+from autograd_lite.text import escaped
 from autograd_lite.trees import Tree, as_number, to_array
 from autograd_lite.value import (
     Value,
@@ -70,7 +71,7 @@ class Call:
     @property
     def name(self) -> str:
         """What messages call the function."""
-        return getattr(self.f, "__name__", "the function")
+        return escaped(getattr(self.f, "__name__", "the function"))
 
     def scalar(self, transform: str) -> Value:
         """What the function returned, which is to be one number."""

@@ -56,7 +56,7 @@ class Graph:
 
     def __init__(self, root: Value, names: Mapping[str, object] | None = None) -> None:
         if not isinstance(root, Value):
-            raise TypeError(f"a graph starts from a Value, got {type(root).__name__}: {root!r}")
+            raise TypeError(f"a graph starts from a Value, got {type(root).__name__}: {root!r:.80}")
         self.root: Final = root
         self.nodes: Final = root.topological_order()
         if names is not None and not isinstance(names, Mapping):

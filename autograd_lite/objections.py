@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from autograd_lite.callers import user_line
 from autograd_lite.ops import TABLE
+from autograd_lite.text import quoted
 from autograd_lite.value import Value, set_objector
 
 # The innermost `Call` of a function that is being differentiated in this task; each knows the one around it.
@@ -28,7 +29,7 @@ def _object_to(what: str, value: Value, other: object) -> None:
         call = call.outer
     if not leaves or not any([id(node) in leaves for node in value.topological_order()]):
         return
-    name = f"the Value {value.label!r}" if value.label else "a Value"
+    name = f"the Value {quoted(value.label)}" if value.label else "a Value"
     if what == "==":
         reason = (
             f"`==` of {name} with the number {other!r} is False whatever its data, because Values compare by identity;"

@@ -265,7 +265,7 @@ class Value:
 
     def _set_label(self, label: object) -> None:
         if not isinstance(label, str):
-            raise TypeError(f"a label is a str, got {type(label).__name__}: {label!r}")
+            raise TypeError(f"a label is a str, got {type(label).__name__}: {label!r:.80}")
         self._with_extra().label = label
 
     @property

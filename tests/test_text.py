@@ -137,6 +137,11 @@ ROUTES = {
     "parameter that is not finite": lambda t: of_error(
         lambda: compile(lambda x: x * Value(float("inf"), t) + define_op(t, abs, lambda x, y: 1.0)(x))([0.0])
     ),
+    "name of a function": lambda t: of_error(lambda: ag.grad(named(lambda x: None, t))(1.0)),
+    "name of a compiled function": lambda t: (
+        repr(compile(named(lambda x: x, t))) + of_error(lambda: compile(named(lambda x: None, t))([1.0]))
+    ),
+    "comparison within grad": lambda t: of_error(lambda: ag.grad(lambda x: labelled(x * 2.0, t) == 2.0)(1.0)),
     "DivergedError": lambda t: of_error(lambda: diverged(t)),
     "size": lambda t: of_error(lambda: wrong_size(t)),
     "state": lambda t: of_error(lambda: Keyed("a").load_state_dict({t: 1.0})),
@@ -156,6 +161,11 @@ ROUTES = {
 
 def replay_by_walk(x):
     Walk(labelled(1.0 / x, x.label)).forward({x: 0.0})
+
+
+def named(function, name):
+    function.__name__ = function.__qualname__ = name
+    return function
 
 
 def labelled(node, label):

@@ -21,6 +21,7 @@ from autograd_lite.compiler.libraries import RESERVED
 from autograd_lite.compiler.plan import Plan
 from autograd_lite.compiler.source import write_source
 from autograd_lite.compiler.trace import TraceError, compiling, is_compiling
+from autograd_lite.text import escaped
 from autograd_lite.value import add_gradients
 
 _KEPT_PLANS: Final = 64  # of a function, for arguments of different shapes and with different options
@@ -100,11 +101,11 @@ class CompiledFunction:
 
     def __repr__(self) -> str:
         if not self._plans:
-            return f"<compiled {self.__name__}, not called yet>"
+            return f"<compiled {escaped(self.__name__)}, not called yet>"
         trace = self._latest().trace
         result = "one number" if trace.shape == () else f"an array of shape {trace.shape}"
         return (
-            f"<compiled {self.__name__}: {len(trace.inputs)} inputs and {len(trace.parameters)} parameters to {result}"
+            f"<compiled {escaped(self.__name__)}: {len(trace.inputs)} inputs and {len(trace.parameters)} parameters to {result}"
             " for each sample>"
         )
 
@@ -154,7 +155,7 @@ class CompiledFunction:
             plan = self._plan(given)
             if plan.trace.shape != ():
                 raise TypeError(
-                    f"backward() needs a function of one Value, but {self.__name__} returns {plan.trace.shape}"
+                    f"backward() needs a function of one Value, but {escaped(self.__name__)} returns {plan.trace.shape}"
                 )
             plan, bound, outputs = self._run(given)
             with np.errstate(all="ignore"):

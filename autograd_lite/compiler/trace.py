@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from autograd_lite import ops
 from autograd_lite.callers import is_own, user_line
 from autograd_lite.ops import Op
-from autograd_lite.text import quoted
+from autograd_lite.text import escaped, quoted
 from autograd_lite.value import Value, recording, watch_decisions
 
 _one_at_a_time = threading.RLock()  # the watcher is one for all threads
@@ -152,7 +152,7 @@ def flatten(result: Any, outputs: list[Value | float], function: Callable[..., A
 
 def name_of(function: Callable[..., Any]) -> str:
     """What to call a function in a message."""
-    return getattr(function, "__qualname__", type(function).__name__)
+    return escaped(getattr(function, "__qualname__", type(function).__name__))
 
 
 @contextmanager

@@ -106,5 +106,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-if "IPython" in sys.modules:
-    importlib.import_module("autograd_lite.notebook").shorten_tracebacks()
+if "linecache" in sys.modules:  # tracebacks may be shown with their source
+    importlib.import_module("autograd_lite.notebook").prepare()

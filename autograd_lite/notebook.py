@@ -1,16 +1,26 @@
 """Tracebacks in a notebook: the lines of the user, without those of this package, which say nothing about the mistake.
 
-IPython shows every frame with the lines around it, and has no source for those of the native build. A script keeps the
-whole traceback, and so do `sys.last_exc` and `%debug`'s post-mortem of it where no notebook runs.
+IPython shows every frame with the lines around it. A script keeps the whole traceback.
 """
 
 from __future__ import annotations
 
+import linecache
 import sys
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 _PACKAGE = __name__.partition(".")[0]
+
+
+def prepare() -> None:
+    """Shorten tracebacks in IPython; elsewhere let those of the native build have their source."""
+    for name in ("ops", "value"):  # mypyc names the file by its path at build time
+        path = Path(__file__).with_name(f"{name}.py")
+        linecache.cache.setdefault(f"{_PACKAGE}/{name}.py", (partial(path.read_text, encoding="utf-8"),))
+    shorten_tracebacks()
 
 
 def shorten_tracebacks() -> None:

@@ -1,6 +1,7 @@
 """Errors in a notebook: the cell's lines and one message, in both builds."""
 
 import json
+import linecache
 import os
 import subprocess
 import sys
@@ -106,6 +107,17 @@ def test_a_handler_of_the_user_stays(monkeypatch):
     ipython.get_ipython = Shell
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     notebook.shorten_tracebacks()  # and asks for nothing that such a shell has not
+
+
+def test_the_frames_of_the_native_build_have_their_source(monkeypatch, tmp_path):
+    from autograd_lite import notebook
+
+    monkeypatch.chdir(tmp_path)  # they name their file by a path that leads nowhere
+    monkeypatch.setattr("linecache.cache", {})
+    notebook.prepare()
+    assert linecache.getline("autograd_lite/value.py", 1).startswith('"""Value: one node')
+    linecache.checkcache()
+    assert linecache.getline("autograd_lite/value.py", 1)
 
 
 def test_a_traceback_of_another_library_that_we_called_is_whole():

@@ -5,24 +5,34 @@ import random
 
 import numpy as np
 import pytest
+from helpers import name_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_compiler import assert_same, eager
+from test_compiler import DOMAIN, assert_same, eager
 
 from autograd_lite import (
     Value,
+    clip,
     define_op,
     dot,
+    equal,
+    greater,
+    less,
+    log_softmax,
     logsumexp,
+    losses,
     maximum,
     mean,
     minimum,
+    ops,
+    prod,
     relu,
     sigmoid,
     sin,
     softmax,
     tanh,
     total,
+    where,
 )
 from autograd_lite.compiler import compile
 
@@ -102,6 +112,41 @@ def test_random_layers(seed, inputs, samples):
 def test_sums_over_the_exponentials_of_lists_that_differ_in_length():
     w = [Value(0.1 * i) for i in range(4)]
     assert_same(lambda x: logsumexp(x) * logsumexp(x[1:]) + w[0] * logsumexp(x[:2]), w[:1], np.eye(3, 4))
+
+
+@pytest.mark.parametrize("op", [op for op in ops.TABLE.values() if op.public and op.arity in (1, 2)], ids=name_of)
+def test_the_text_of_each_operation(op):
+    w = [Value(0.7), Value(1.4)]
+    domain = DOMAIN.get(op.name, lambda x: x)
+
+    def f(x):
+        y = op(domain(w[0] * x[0])) if op.arity == 1 else op(x[0] * x[0] + w[0], x[1] * x[1] + w[1])
+        return -y * w[1] + y
+
+    X = np.stack([np.linspace(-2.1, 2.3, 7), np.linspace(1.9, -2.2, 7)], axis=-1)
+    assert_text_computes_the_same(assert_same(f, w, X), f, w, X)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda w, x: where(greater(x[0], 0.0) + equal(x[1], 9.0) * w[1], w[0] * x[0], w[1] * x[1]),
+        lambda w, x: where(greater(w[0] * x[0], x[1]), w[0], -1.0),
+        lambda w, x: clip(w[0] * x[0], -1, w[1] * 0.5),
+        lambda w, x: greater(x[0], 0.0) + greater(x[1], 1.0) * w[0] - less(x[0], 0.5) * w[1],
+        lambda w, x: prod([w[0] * x[0], x[1], w[1]]),
+        lambda w, x: softmax([w[0] * x[0], x[1], w[1]])[1],
+        lambda w, x: log_softmax([w[0] * x[0], w[1] * x[1]])[0],
+        lambda w, x: losses.cross_entropy([w[0] * x[0], w[1] * x[1], 0.5], 1),
+        lambda w, x: losses.cross_entropy([w[0] * x[0], w[1] * x[1]], [sigmoid(x[0]), 1.0 - sigmoid(x[0])]),
+    ],
+    ids=["where", "where of constants", "clip", "steps", "prod", "softmax", "log_softmax", "cross-entropy", "weights"],
+)
+def test_the_text_of_choices_and_of_softmax_and_its_kin(f):
+    w = [Value(0.7), Value(1.4)]
+    X = np.stack([np.linspace(-2.1, 2.3, 7), np.linspace(1.9, -2.2, 7)], axis=-1)
+    compiled = assert_same(lambda x: f(w, x), w, X)
+    assert_text_computes_the_same(compiled, lambda x: f(w, x), w, X)
 
 
 @pytest.mark.parametrize(

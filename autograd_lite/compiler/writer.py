@@ -97,7 +97,8 @@ class Writer:
             (a, left), (b, right) = operands
             a = a if (left >= binding and binding not in (0, 4)) or left == _ATOM else f"({a})"
             b = b if right > binding or right == _ATOM else f"({b})"
-            return f"{a} {symbol} {b}", binding
+            # A sign, or a factor before it, would go into a quotient that is rounded: it is to be put in parentheses.
+            return f"{a} {symbol} {b}", 1 if symbol in ("%", "//") else binding
         if function == "neg":
             ((a, binding),) = operands
             return f"-{a if binding >= 2 else f'({a})'}", 2

@@ -146,6 +146,8 @@ def product(*xs):
 
 def log_of_sum(*xs):
     top = max(xs)
+    if any(math.isnan(x) for x in xs):
+        return NAN
     return top if math.isinf(top) else top + math.log(sum(math.exp(x - top) for x in xs))
 
 
@@ -175,6 +177,7 @@ FORWARD = {
     "dot": product,
     "logsumexp": log_of_sum,
     "abs": abs,
+    "sign": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 * x,
 } | {
     name: getattr(math, name)
     for name in [
@@ -196,6 +199,11 @@ FORWARD = {
         "acosh",
         "atanh",
         "erf",
+        "erfc",
+        "exp2",
+        "log2",
+        "log10",
+        "cbrt",
         "atan2",
         "hypot",
     ]
@@ -213,6 +221,11 @@ SLOPES = {
     "expm1": lambda x: (math.exp(x),),
     "log": lambda x: (1 / x,),
     "log1p": lambda x: (1 / (1 + x),),
+    "exp2": lambda x: (2.0**x * math.log(2),),
+    "log2": lambda x: (1 / (x * math.log(2)),),
+    "log10": lambda x: (1 / (x * math.log(10)),),
+    "cbrt": lambda x: (over(1, 3 * math.cbrt(x) ** 2),),
+    "sign": lambda x: (0.0,),
     "sqrt": lambda x: (over(1, 2 * math.sqrt(x)),),
     "sin": lambda x: (math.cos(x),),
     "cos": lambda x: (-math.sin(x),),
@@ -227,6 +240,7 @@ SLOPES = {
     "acosh": lambda x: (over(1, math.sqrt(x * x - 1)),) if x > 1.001 else None,
     "atanh": lambda x: (1 / (1 - x * x),) if abs(x) < 0.999 else None,
     "erf": lambda x: (2 / math.sqrt(math.pi) * math.exp(-x * x),),
+    "erfc": lambda x: (-2 / math.sqrt(math.pi) * math.exp(-x * x),),
     "sigmoid": lambda x: (sech2(x / 2) / 4,),
     "softplus": lambda x: (logistic(x),),
     "relu": lambda x: (float(x > 0),),
@@ -235,9 +249,11 @@ SLOPES = {
     "silu": lambda x: (logistic(x) + x * sech2(x / 2) / 4,),
     "gelu": lambda x: (below(x) + x * bell(x),),
     "atan2": lambda y, x: (over(x, x * x + y * y), over(-y, x * x + y * y)) if x or y else None,
-    "hypot": lambda x, y: (over(x, math.sqrt(x * x + y * y)), over(y, math.sqrt(x * x + y * y))),
-    "maximum": lambda x, y: (halves(x, y), halves(y, x)),
-    "minimum": lambda x, y: (halves(y, x), halves(x, y)),
+    "hypot": lambda x, y: (
+        (over(x, math.sqrt(x * x + y * y)), over(y, math.sqrt(x * x + y * y))) if x or y else (0.0, 0.0)
+    ),
+    "maximum": lambda x, y: (1.0 - halves(y, x), halves(y, x)),
+    "minimum": lambda x, y: (1.0 - halves(x, y), halves(x, y)),
     "total": lambda *xs: [1.0] * len(xs),
     "mean": lambda *xs: [1 / len(xs)] * len(xs),
     "dot": lambda *xs: [*xs[len(xs) // 2 : -1], *xs[: len(xs) // 2], 1.0],

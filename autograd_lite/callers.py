@@ -43,18 +43,34 @@ class Line(NamedTuple):
 
 def user_line() -> Line:
     """The innermost running line of the user's own code; where there is none, the outermost of all."""
-    innermost: FrameType | None = None
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        path = frame.f_code.co_filename
-        if not path.startswith(_PACKAGE):
-            if not path.startswith(_LIBRARIES) and not path.startswith("<frozen "):
-                break
-            innermost = innermost or frame
+    frames: list[tuple[FrameType, int]] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        frames.append((frame, frame.f_lineno))
         frame = frame.f_back
-    else:
-        frame = innermost or frame
-    return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    return _users(frames)
+
+
+def line_of(error: BaseException) -> Line:
+    """The innermost line of the user's own code that an error came through."""
+    frames = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        frames.append((traceback.tb_frame, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return _users(frames[::-1])
+
+
+def _users(frames: list[tuple[FrameType, int]]) -> Line:
+    """Of frames, innermost first, the first that is neither of this package nor of a library."""
+    others = [(frame, number) for frame, number in frames if not is_own(frame)]
+    users = [(frame, number) for frame, number in others if not _is_of_a_library(frame)]
+    frame, number = (users or others or frames[-1:])[0]
+    return Line(frame.f_code.co_filename, number, frame.f_code.co_name)
+
+
+def _is_of_a_library(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith((*_LIBRARIES, "<frozen "))
 
 
 def is_own(frame: FrameType) -> bool:

@@ -68,7 +68,7 @@ _engine: Final = _Engine()
 def watch_decisions(watcher: Callable[[str, Value], object] | None) -> Callable[[str, Value], object] | None:
     """Have `watcher(what, value)` called where a graph would lose track of a Value; return the watcher before.
 
-    `what` is "comparison", "bool()", "float()", "hash()", ".data" or ".grad", where the program reads a number. For
+    `what` says how the program reads a number: "comparison", "bool()", "float()", "hash()", "the text", ".data", … For
     "detach()" the watcher may return the node to use as result, and for "no_grad()" something true to keep the node.
     """
     before = _engine.watcher
@@ -292,6 +292,8 @@ class Value:
     @property
     def partials(self) -> tuple[float, ...]:
         """The local derivatives ∂self/∂parent, in the order of `parents`."""
+        if _engine.watcher is not None:
+            _decide(".partials", self)
         operands, partials = self._edges()
         return tuple([partial for operand, partial in zip(operands, partials) if isinstance(operand, Value)])
 
@@ -322,10 +324,14 @@ class Value:
     # --- behaving like a float ----------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
+        if _engine.watcher is not None:
+            _decide("the text", self)
         label = f", label={quoted(self.label)}" if self.label else ""
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
     def __format__(self, spec: Any) -> str:
+        if _engine.watcher is not None:
+            _decide("the text", self)
         return format(self._data, spec) if spec else repr(self)
 
     def __float__(self) -> float:
@@ -523,6 +529,8 @@ class Value:
         >>> x.grad
         6.0
         """
+        if _engine.watcher is not None:
+            _decide("backward()", self)
         seed = _as_float(gradient, "the gradient given to backward()")
         with _engine.lock:
             is_replayed = self._extra is not None and self._extra.order is not None
@@ -583,6 +591,8 @@ class Value:
         >>> J.forward()
         9.0
         """
+        if _engine.watcher is not None:
+            _decide("forward()", self)
         with _engine.lock:
             extra = self._with_extra()
             if extra.order is None:

@@ -26,10 +26,12 @@ from autograd_lite import (
     exp,
     log,
     logsumexp,
+    losses,
     maximum,
     mean,
     no_grad,
     ops,
+    prod,
     relu,
     sigmoid,
     softmax,
@@ -913,20 +915,82 @@ def test_detached_weights_beside_a_bias_that_learns():
 
 
 def test_an_exception_of_the_function_itself_comes_before_the_first_result():
-    def checked(x, t):
-        if not isinstance(t, Value) and t not in (0.0, 1.0):
-            raise ValueError(f"a target is 0 or 1, got {t}")
-        return x * t
-
     w = Value(1.0)
-    f = compile(lambda x, t: w * checked(x, t))
+    f = compile(lambda x, t: losses.binary_cross_entropy(w * x, t))
     f.backward(np.ones(50), np.ones(50))
     w.grad = 0.0
     targets = np.ones(50)
     targets[31] = -1.0
-    with pytest.raises(ValueError, match=r"got -1\.0"):
+    with pytest.raises(ValueError, match="got -1"):
         f.backward(np.ones(50), targets)
     assert w.grad == 0.0
+
+
+@pytest.mark.parametrize(
+    ("decision", "what"),
+    [
+        (lambda x: isinstance(x, float) and x < 8.0, "comparison"),
+        (lambda x: hasattr(x, "hex") and x == 7.0, "comparison"),
+        (lambda x: isinstance(x, float) and 2.0 * x + 1.0 < 8.0, "comparison"),
+        (lambda x: isinstance(x, float) and x in {7.0}, "hash"),
+        (lambda x: isinstance(x, float) and int(x) == 7, "float"),
+        (lambda x: isinstance(x, float) and str(x) == "7.0", "the text"),
+        (lambda x: f"{x:.1f}" == "7.0", "the text"),
+        (lambda x: relu(x - 8.0).partials[0] == 0.0, "partials"),
+        (lambda x: (x * x).forward() < 50.0, "forward"),
+    ],
+)
+def test_a_decision_that_no_sample_shows_is_refused_with_its_line(decision, what):
+    X = np.linspace(9.8, 10.2, 60)
+    X[10] = 7.0
+    w = Value(1.0)
+    with pytest.raises(TraceError, match=rf"test_compiler.py, line \d+, .*{what}"):
+        compile(lambda x: w * x + (3.0 if decision(x) else 2.0))(X)
+
+
+def test_a_decision_in_another_thread_is_refused():
+    w = Value(1.0)
+
+    def decides(x):
+        found = []
+        in_threads(lambda: found.append(w * x < 8.0))
+        return w * x + (3.0 if found[0] else 2.0)
+
+    with pytest.raises(TraceError, match="comparison"):
+        compile(decides)([10.0, 10.1])
+
+
+def test_what_takes_plain_numbers_only_is_refused_with_its_line():
+    w = Value(1.0)
+    with pytest.raises(TraceError, match=r"test_compiler.py, line \d+, .*takes plain numbers"):
+        compile(lambda x: w * x + (2.0 if np.isnan(x) else 3.0))([1.0])
+
+
+def test_a_pass_inside_a_function_leaves_no_gradient():
+    w = Value(1.0)
+
+    def differentiates(x):
+        y = w * x
+        y.backward()
+        return y * w
+
+    with pytest.raises(TraceError, match=r"backward\(\)"):
+        compile(differentiates).backward([1.0, 2.0])
+    assert w.grad == 0.0
+
+
+def test_rows_of_a_sequence_under_no_grad_send_nothing_back():
+    w = Value(2.0)
+
+    def stopped(x):
+        with no_grad():
+            y = prod([w, 2.0]) + logsumexp([w, 0.5])
+            exp(w)  # not used
+        return y * x + w
+
+    f = compile(stopped)
+    f.backward([1.0, 2.0])
+    assert w.grad == 1.0
 
 
 def test_a_frame_of_numpy_is_not_the_users_line():

@@ -246,6 +246,8 @@ def _written_out(trace: Trace) -> tuple[list[tuple[Value, tuple[Value | float, .
         assert node.op is not None and node.op.formula is not None
         leaves = [Value(x.data) if isinstance(x, Value) else x for x in operands]
         root: Value | float = node.op.formula(*leaves)
+        if id(node) in trace.stopped and isinstance(root, Value):
+            root = DETACH(root)
         given: dict[int, Value | float] = {id(leaf): x for leaf, x in zip(leaves, operands, strict=True)}
         for inner in root.topological_order() if isinstance(root, Value) else []:
             if id(inner) not in given:

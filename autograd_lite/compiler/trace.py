@@ -6,22 +6,31 @@ import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final, NoReturn
 
 from autograd_lite import ops
-from autograd_lite.callers import is_own, user_line
+from autograd_lite.callers import is_own, line_of, user_line
 from autograd_lite.ops import Op
 from autograd_lite.text import escaped, quoted
 from autograd_lite.value import Value, recording, watch_decisions
 
 _one_at_a_time = threading.RLock()  # the watcher is one for all threads
 
+
 # What detach() is in a program: the number itself, towards which nothing is sent back.
-DETACH: Final = Op("detach", "detach", 1, lambda x: x, lambda x, y: (0.0,), public=False)
+def _same(x: float) -> float:
+    return x
+
+
+def _nothing(x: float, y: float) -> tuple[float]:
+    return (0.0,)
+
+
+DETACH: Final = Op("detach", "detach", 1, _same, _nothing, public=False)
 
 _is_compiling: Final[ContextVar[bool]] = ContextVar("_is_compiling", default=False)
 
@@ -86,12 +95,18 @@ def trace(function: Callable[..., Any], sample: Sample) -> Trace:
     inputs: list[Value] = []
     args, kwargs = sample(lambda numbers: _to_leaves(numbers, inputs))
     with _watching() as watch:
+        watch.inputs = {id(leaf) for leaf in inputs}
         try:
             result = function(*args, **kwargs)
         except Exception as error:
-            if watch.refused is None or error is watch.refused:
+            if watch.refused is None:
+                _refuse_for_floats(function, sample, error)
+                raise
+            if error is watch.refused:
                 raise
             raise watch.refused from error
+        if watch.refused is None:
+            _try_watched_floats(function, sample, watch)
     if watch.refused is not None:  # the function itself has caught the error
         raise watch.refused
     outputs: list[Value | float] = []
@@ -102,7 +117,34 @@ def trace(function: Callable[..., Any], sample: Sample) -> Trace:
     nodes = ops.TOTAL(*roots).topological_order()[:-1]
     given = {id(leaf) for leaf in inputs}
     parameters = [node for node in nodes if node.op is None and id(node) not in given]
-    return Trace(nodes, inputs, parameters, outputs, shape, {id(node) for node in watch.stopped})
+    stopped = {id(node) for node in watch.stopped}
+    return Trace(nodes, inputs, parameters, outputs, shape, {id(node) for node in nodes if id(node) in stopped})
+
+
+def _refuse_for_floats(function: Callable[..., Any], sample: Sample, error: Exception) -> None:
+    """Say so where a function takes plain floats, but not the Values that it is traced with."""
+    args, kwargs = sample(lambda numbers: numbers)
+    try:
+        function(*args, **kwargs)
+    except Exception:  # whatever it raises: then the first error is about the function, and not about Values
+        return
+    raise TraceError(
+        f"{line_of(error)}: {name_of(function)} takes plain numbers, but fails with the Values that it is compiled with"
+        f" ({type(error).__name__}: {escaped(str(error), limit=200)}). Instead, use the functions of autograd_lite"
+    ) from error
+
+
+def _try_watched_floats(function: Callable[..., Any], sample: Sample, watch: _Watch) -> None:
+    """Run the function on floats that are watched as Values are: it may ask for the type before it decides."""
+    args, kwargs = sample(lambda numbers: _to_watched(numbers, watch))
+    with suppress(Exception):  # what is wrong with plain floats is found, or allowed for, when they are compared
+        function(*args, **kwargs)
+
+
+def _to_watched(numbers: Any, watch: _Watch) -> Any:
+    if isinstance(numbers, list):
+        return [_to_watched(item, watch) for item in numbers]
+    return _WatchedFloat(numbers, watch)
 
 
 def _to_leaves(numbers: Any, leaves: list[Value]) -> Any:
@@ -187,7 +229,15 @@ _REMEDY: Final = {
     "hash()": "a set, or the key of a dict, decides on the data: use where(equal(x, …), …, …), which the graph records",
     ".data": "compute with the Value itself; detach() gives its number without its gradient",
     ".grad": "keep gradients out of the function",
+    ".partials": "keep local derivatives out of the function; gradients() gives them as Values",
+    "backward()": "use gradients(), which gives derivatives as Values",
+    "forward()": "compute with the Value itself: a program computes anew at each call",
+    "the text": "keep what is printed, or decided by the text of a number, out of the function",
 }
+
+
+# Read by this package for its own purposes too: a net's parameters() are the keys of a dict.
+_READ_BY_US: Final = frozenset({"hash()", "the text", ".data", ".grad", ".partials", "backward()", "forward()"})
 
 
 class _Watch:
@@ -205,24 +255,33 @@ class _Watch:
         self.thread = threading.get_ident()
         self.refused: TraceError | None = None
         self.stopped: list[Value] = []
+        self.inputs: set[int] = set()
 
     def __call__(self, what: str, value: Value) -> object:
-        if threading.get_ident() != self.thread:
+        if threading.get_ident() != self.thread and (what not in _REMEDY or not self._is_ours(value)):
             return None
         if what == "detach()":
             return DETACH(value)
         if what == "no_grad()":
             self.stopped.append(value)
             return True
-        if what in ("hash()", ".data", ".grad") and self._is_our_own():
+        if what in _READ_BY_US and self._is_our_own():
             return None
-        label = f" {quoted(value.label)}" if value.label else ""
+        self.refuse(what, f" of a Value{f' {quoted(value.label)}' if value.label else ''}")
+        return None
+
+    def refuse(self, what: str, of: str) -> NoReturn:
+        """Raise an error that names the line which reads a number."""
         error = TraceError(
-            f"{user_line()}: {what} of a Value{label} while its function is compiled;"
+            f"{user_line()}: {what}{of} while its function is compiled;"
             f" the outcome would be frozen into the program. Instead, {_REMEDY[what]}"
         )
         self.refused = self.refused or error
         raise error
+
+    def _is_ours(self, value: Value) -> bool:
+        """Whether a Value of another thread was computed from our inputs."""
+        return any([id(node) in self.inputs for node in value.topological_order()])
 
     @staticmethod
     def _is_our_own() -> bool:
@@ -231,6 +290,55 @@ class _Watch:
         while frame is not None and frame.f_globals.get("__name__") == "autograd_lite.value":
             frame = frame.f_back
         return frame is not None and is_own(frame)
+
+
+class _WatchedFloat(float):
+    """A float that tells where a program decides by it, and whose sums and products do the same."""
+
+    _watch: _Watch
+
+    def __new__(cls, number: float, watch: _Watch) -> _WatchedFloat:
+        self = super().__new__(cls, number)
+        self._watch = watch
+        return self
+
+
+def _deciding(name: str, what: str) -> Callable[..., Any]:
+    own = getattr(float, name)
+
+    def method(self: _WatchedFloat, *others: Any) -> Any:
+        if not is_own(sys._getframe(1)):
+            self._watch.refuse(what, " of an input, as a float,")
+        return own(self, *others)
+
+    return method
+
+
+def _computing(name: str) -> Callable[..., Any]:
+    own = getattr(float, name)
+
+    def method(self: _WatchedFloat, *others: Any) -> Any:
+        result = own(self, *others)
+        return _WatchedFloat(result, self._watch) if type(result) is float else result
+
+    return method
+
+
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(_WatchedFloat, f"__{_name}__", _deciding(f"__{_name}__", "comparison"))
+for _name in ("int", "trunc", "floor", "ceil", "round"):
+    setattr(_WatchedFloat, f"__{_name}__", _deciding(f"__{_name}__", "float()"))
+for _name in ("is_integer", "as_integer_ratio", "hex"):
+    setattr(_WatchedFloat, _name, _deciding(_name, "float()"))
+for _name in ("repr", "format", "str"):
+    setattr(_WatchedFloat, f"__{_name}__", _deciding(f"__{_name}__", "the text"))
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    for _side in ("", "r"):
+        setattr(_WatchedFloat, f"__{_side}{_name}__", _computing(f"__{_side}{_name}__"))
+for _name in ("neg", "pos", "abs"):
+    setattr(_WatchedFloat, f"__{_name}__", _computing(f"__{_name}__"))
+setattr(_WatchedFloat, "__bool__", _deciding("__bool__", "bool()"))  # noqa: B010  # as the others above
+setattr(_WatchedFloat, "__hash__", _deciding("__hash__", "hash()"))  # noqa: B010
 
 
 @contextmanager

@@ -5,22 +5,66 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from autograd_lite import losses
 from autograd_lite.compiler.arguments import Arguments
 from autograd_lite.compiler.bind import Bound
+from autograd_lite.compiler.check import compare
 from autograd_lite.compiler.compiled import CompiledFunction, compile
 from autograd_lite.compiler.plan import Plan
+from autograd_lite.compiler.trace import compiling
 from autograd_lite.functions import mean, softplus
+from autograd_lite.masks import Masks
 from autograd_lite.module import Module
-from autograd_lite.nn import Dropout
 from autograd_lite.optim import Optimizer
 from autograd_lite.prediction import in_use, predict
 from autograd_lite.shards import Result, ShardProgram, cuts, shard_sizes, weighted_mean
 from autograd_lite.value import Value
+
+_CLASSES: Final = 32  # a sample of each, if there are no more, is compared before the first step
+_FEW: Final = 4  # samples are compared after each call of the callbacks
+
+# Operations that raise for no finite operand; a program of these needs no look at what lies between input and loss.
+_TOTAL_OPERATIONS: Final = frozenset(
+    [
+        "add",
+        "sub",
+        "mul",
+        "neg",
+        "abs",
+        "dot",
+        "total",
+        "mean",
+        "tanh",
+        "sigmoid",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "silu",
+        "gelu",
+        "softplus",
+        "erf",
+        "atan",
+        "sin",
+        "cos",
+        "maximum",
+        "minimum",
+        "softmax",
+        "log_softmax",
+        "logsumexp",
+        "cross_entropy",
+        "detach",
+        "where",
+        "greater",
+        "less",
+        "equal",
+        "sign",
+        "clip",
+    ]
+)
 
 
 class CompiledEngine:
@@ -38,8 +82,10 @@ class CompiledEngine:
     Raises
     ------
     TraceError
-        If net or loss decide on their data.
+        If net or loss decide on their data, or for some sample the program gives another loss than they do.
     """
+
+    _rest: Any  # the data of the optimiser's parameters that the program does not know
 
     def __init__(
         self,
@@ -50,65 +96,136 @@ class CompiledEngine:
         y: Any,
         shards: int | None = None,
     ) -> None:
-        self.net, self.optimizer, self._shards = net, optimizer, shards
-        self._dropouts = _active_dropouts(net)
-        sizes = self._sizes_of_masks(X[0])
-        if loss is losses.cross_entropy and y.ndim == 1:  # classes as numbers
-            y = _one_hot(y, len(net(X[0].tolist())))
-        elif loss is losses.binary_cross_entropy and np.isin(y, (0.0, 1.0)).all():
-            y, loss = 1.0 - 2.0 * y, _cross_entropy_of_signs
-        self._masks = np.zeros((len(X), sum(sizes)))
-        self._keep = np.repeat([1.0 - d.probability for d, _ in self._dropouts], sizes)
-        self._rng = np.random.default_rng([d._random.getrandbits(64) for d, _ in self._dropouts[:1]] or None)
+        self.net, self.loss, self.optimizer, self._shards = net, loss, optimizer, shards
+        self.X, self.y = X, y
+        self._build()
 
-        def sample_loss(x: Any, target: Any, *masks: Any) -> Any:
-            with self._given_masks(list(masks[0]) if masks else []):
-                return loss(net(x), target)
+    # --- the program --------------------------------------------------------------------------------------------------
 
-        arrays = [X, y, *([self._masks] if sizes else [])]
-        plan = Plan(sample_loss, Arguments(tuple(arrays), {}))
-        if plan.trace.shape != ():
+    def _build(self) -> None:
+        """Compile net and loss as they are now, and lay out the arrays."""
+        self._assumed = self._assumption()
+        self._masks = Masks(self.net, self.X[0].tolist())
+        self._loss_in_numbers, y = _in_numbers(self.loss, self.y, self.net, self.X)
+        # The masks are inputs like X and y; where results are compared, everything is let through.
+        masks = [np.ones((len(y), len(self._masks)))] if len(self._masks) else []
+        self._arguments = Arguments((self.X, y, *masks), {})
+        self._plan = Plan(self._sample_loss, self._arguments)
+        if self._plan.trace.shape != ():
             raise TypeError("a loss is one Value for each sample")
-        self._start(plan, arrays)
+        self._code = self._plan.code
+        net = self.net
+        self._program_in_use: CompiledFunction | None = compile(lambda x: net(x))
+        self._lay_out_inputs()
+        self._lay_out_parameters()
+        self._check(_telling(self.y, _CLASSES))
+        self._few = _telling(self.y, _FEW)
 
-    def _start(self, plan: Plan, arrays: list[Any]) -> None:
-        program = plan.program
-        self._plan = plan
-        self._code = plan.code
+    def _sample_loss(self, x: Any, target: Any, masks: Any = ()) -> Any:
+        with self._masks.given(list(masks)):
+            return self._loss_in_numbers(self.net(x), target)
+
+    def _lay_out_inputs(self) -> None:
+        """All inputs as columns, with the rows of ones between them, as the program's array begins."""
+        program = self._plan.program
+        self._height = max([int(rows.max()) for rows in program.inputs if len(rows)], default=-1) + 1
+        self._columns = np.ones((self._height, len(self.X)))
+        for rows, array in zip(program.inputs, self._arguments.arrays, strict=True):
+            self._columns[rows] = array.reshape(len(array), -1).T
+        self._mask_rows = program.inputs[2] if len(self._masks) else np.zeros(0, dtype=np.intp)
+        self._inputs = np.concatenate(program.inputs[:2])
+        self._shard_program = ShardProgram(self._code, self._inputs, self._mask_rows, self._masks.keep)
+        self._full: Bound | None = None  # the one that holds all samples
+        self._is_total = all([s.op is None or s.op.name in _TOTAL_OPERATIONS for s in program.statements])
+
+    def _lay_out_parameters(self) -> None:
+        """One array for all parameters, and where those that are trained stand in it."""
+        program, parameters = self._plan.program, self._plan.trace.parameters
         self._parameters = np.zeros(program.places)
         self._gradient = np.zeros(program.places)
         self._bounds: dict[int, Bound] = {}
-        # All inputs as columns, with the rows of ones between them, as the program's array begins.
-        self._height = max([int(rows.max()) for rows in program.inputs if len(rows)], default=-1) + 1
-        self._columns = np.ones((self._height, len(arrays[0])))
-        for rows, array in zip(program.inputs, arrays, strict=True):
-            self._columns[rows] = array.reshape(len(array), -1).T
-        self._mask_rows = program.inputs[2] if self._dropouts else np.zeros(0, dtype=np.intp)
-        self._inputs = np.concatenate(program.inputs[:2])
-        self._shard_program = ShardProgram(plan.code, self._inputs, self._mask_rows, self._keep)
         self._count = len(program.parameters)  # they come first in their array
-        self._full: Bound | None = None
-        place = dict(zip(plan.trace.parameters, program.parameters.tolist(), strict=True))
-        for parameter, at in place.items():
-            self._parameters[at] = parameter.data
-        trained = [p for p in self.optimizer.params if p in place]
-        self._trained = sorted(trained, key=place.__getitem__)
+        place = dict(zip(parameters, program.parameters.tolist(), strict=True))
+        self._trained = sorted([p for p in self.optimizer.params if p in place], key=place.__getitem__)
+        self._unused = [p for p in self.optimizer.params if p not in place]
+        # With the optimiser's parameters in this order, a step copies nothing.
+        self._order = [*self._trained, *self._unused]
         places = [place[p] for p in self._trained]
         contiguous = places == list(range(len(places)))
         self._at: Any = slice(0, len(places)) if contiguous else np.array(places, dtype=np.intp)
         self._views = (self._parameters[self._at], self._gradient[self._at]) if contiguous else None
-        self._unused = [p for p in self.optimizer.params if p not in place]
-        self._rest = np.array([p.data for p in self._unused])
-        self._program_in_use: CompiledFunction | None = compile(lambda x: self.net(x))
-        self._own_order = list(self.optimizer.params)
-        self._entered = False
+        self.read()
+
+    # --- is it right? -------------------------------------------------------------------------------------------------
+
+    def _assumption(self) -> tuple[Any, ...]:
+        """What the program and its arrays depend on, besides the data of the parameters."""
+        modules = [module for _, module in self.net.named_modules()] if isinstance(self.net, Module) else []
+        modes = [(module, module.training, getattr(module, "probability", None)) for module in modules]
+        parameters = self.net.parameters() if isinstance(self.net, Module) else []
+        return list(self.optimizer.params), modes, parameters
+
+    def _check(self, samples: list[int]) -> None:
+        """Compare the program with net and loss on plain floats, as an eager training calls them.
+
+        Raises
+        ------
+        TraceError
+            If they differ.
+        Exception
+            What net or loss raise for a sample for which the program has a finite loss.
+        """
+        few = [array[samples].astype(np.float64) for array in self._arguments.arrays]
+        with np.errstate(all="ignore"):
+            bound = Bound(self._code, len(samples), np.float64)
+            self._plan.load(bound, few)
+            bound.forward()
+        with compiling():
+            compare(
+                self._sample_loss,
+                self._arguments,
+                samples,
+                self._plan.outputs(bound),
+                self._plan.trace,
+                is_single=False,
+            )
+
+    def refresh(self) -> None:
+        """After other code had a hand in it: take over what it did to the parameters, and to net, loss and optimiser.
+
+        Raises
+        ------
+        TraceError
+            If they cannot be compiled any more.
+        """
+        self.read()
+        if self._assumed != self._assumption():
+            self._build()
+            return
+        try:
+            self._check(self._few)
+        except Exception:  # a number that net or loss read from elsewhere is another one now
+            self._build()
 
     # --- one step -----------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Around the steps of an epoch: the optimiser holds the parameters in the program's order.
+
+        And arithmetic passes over what is not finite, which `fit` looks for itself.
+        """
+        own = self.optimizer.params
+        with np.errstate(all="ignore"):
+            try:
+                self.optimizer.params = self._order
+                yield
+            finally:
+                self.optimizer.params = own
+                self._masks.store()
+
     def loss_and_gradient(self, batch: Sequence[int]) -> float:
         """Return the mean loss over the samples with these numbers, and keep its gradient."""
-        if not self._entered:
-            self._enter()
         sizes = shard_sizes(len(batch), self._code.rows, self._shards)
         if len(sizes) > 1:
             loss, gradient = weighted_mean(sizes, self._results(self._cut(batch, sizes)))
@@ -116,12 +233,31 @@ class CompiledEngine:
             return float(loss)
         bound = self._loaded(batch)
         bound.forward()
+        if not self._is_total:
+            self._raise_what_is_hidden(bound, batch)
         bound.backward()
         return float(bound.mean())
 
+    def _raise_what_is_hidden(self, bound: Bound, batch: Sequence[int]) -> None:
+        """Where a number on the way to the loss is not finite, net or loss may raise: ask them.
+
+        `1 / (1 + exp(1000))` is 0 in a program, and an OverflowError in Python.
+        """
+        values = bound.values.ravel()
+        if math.isfinite(values.dot(values)):  # the quick way, which overflows sooner
+            return
+        suspects = np.flatnonzero(~np.isfinite(bound.values).all(axis=0))
+        if not len(suspects):
+            return
+        self.write_back()
+        masks = bound.values[self._mask_rows]
+        for i in suspects[:8].tolist():
+            (x, target, *_), _ = self._arguments.sample(int(batch[i]))
+            self._sample_loss(x, target, masks[:, i].tolist())
+
     def _cut(self, batch: Any, sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
         """The inputs of each shard, and what dropout lets through."""
-        kept = self._drawn(len(batch))
+        kept = self._masks.drawn(len(batch))
         if len(batch) == self._columns.shape[1]:
             return [(self._columns[self._inputs, cut], kept[:, cut]) for cut in cuts(sizes)]
         return [(self._columns[np.ix_(self._inputs, batch[cut])], kept[:, cut]) for cut in cuts(sizes)]
@@ -142,17 +278,11 @@ class CompiledEngine:
         else:
             self._columns.take(batch, 1, bound.values[: self._height], "clip")
         if len(self._mask_rows):
-            bound.values[self._mask_rows] = self._drawn(size) / self._keep[:, None]
+            bound.values[self._mask_rows] = self._masks.drawn(size) / self._masks.keep[:, None]
         return bound
-
-    def _drawn(self, samples: int) -> Any:
-        """What dropout lets through, for each mask and sample."""
-        return self._rng.random((len(self._mask_rows), samples)) < self._keep[:, None]
 
     def step(self) -> bool:
         """Let the optimiser use the gradient. Return whether all parameters are finite afterwards."""
-        if not self._entered:
-            self._enter()
         if len(self._rest):
             data = np.concatenate([self._parameters[self._at], self._rest])
             gradient = np.concatenate([self._gradient[self._at], np.zeros(len(self._rest))])
@@ -171,42 +301,30 @@ class CompiledEngine:
     # --- the net's own Values -----------------------------------------------------------------------------------------
 
     def snapshot(self) -> Any:
-        """Return the parameters' data."""
-        return self._parameters.copy(), self._rest
+        """Return the data of the optimiser's parameters, and whose they are."""
+        return self._order, self._parameters[self._at].copy(), self._rest
 
     def restore(self, snapshot: Any) -> None:
         """Set the parameters' data."""
-        self._parameters[:], self._rest = snapshot
+        params, trained, rest = snapshot
+        self.write_back()
+        for p, data in zip(params, [*trained.tolist(), *rest.tolist()], strict=True):
+            p.data = data
+        self.read()
 
     def write_back(self) -> None:
-        """Bring the net's own Values, and the optimiser, up to date."""
-        if self._entered:
-            self._entered = False
-            self._errors.__exit__(None, None, None)
-            self._reorder(self._own_order)
+        """Bring the net's own Values up to date."""
         for p, data, grad in zip(self._trained, self._parameters[self._at].tolist(), self._gradient[self._at].tolist()):
             p.data = data
             p.grad = grad
         for p, data in zip(self._unused, self._rest.tolist()):
             p.data = data
+            p.grad = 0.0
 
-    def _enter(self) -> None:
-        """Let the optimiser hold the parameters in the program's order, so that a step copies nothing.
-
-        And let arithmetic pass over what is not finite, which `fit` looks for itself. Undone by `write_back`.
-        """
-        self._errors = np.errstate(all="ignore")
-        self._errors.__enter__()
-        self._reorder([*self._trained, *self._unused])
-        self._entered = True
-
-    def _reorder(self, params: list[Value]) -> None:
-        optimizer = self.optimizer
-        if optimizer._state:
-            number = {p: i for i, p in enumerate(optimizer.params)}
-            order = [number[p] for p in params]
-            optimizer._state = [np.asarray(values)[order] for values in optimizer._state]
-        optimizer.params = params
+    def read(self) -> None:
+        """Take the parameters' data from the net's own Values."""
+        self._parameters[self._plan.program.parameters] = [p.data for p in self._plan.trace.parameters]
+        self._rest = np.array([p.data for p in self._unused])
 
     def predict(self, X: Any) -> Any:
         """Return the net's outputs in use (not as in training)."""
@@ -215,69 +333,36 @@ class CompiledEngine:
             try:
                 with in_use(self.net):
                     return self._program_in_use(X)
-            except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+            except Exception:  # whatever it is: the net itself gives its outputs, or its own error
                 self._program_in_use = None
         return predict(self.net, X)
 
-    # --- dropout ------------------------------------------------------------------------------------------------------
 
-    def _sizes_of_masks(self, x: Any) -> list[int]:
-        """How many numbers each active Dropout is given, for one sample."""
-        if not self._dropouts:
-            return []
-        sizes: dict[int, int] = {}
-
-        def count(module: Dropout) -> Callable[[int], list[float]]:
-            def multipliers(n: int) -> list[float]:
-                if id(module) in sizes:
-                    raise TypeError("a Dropout that is used twice cannot be compiled")
-                sizes[id(module)] = n
-                return [1.0] * n
-
-            return multipliers
-
-        with _multipliers([(d, count(d)) for d, _ in self._dropouts]):
-            self.net(x.tolist())
-        self._dropouts = [(d, sizes.get(id(d), 0)) for d, _ in self._dropouts]
-        return [n for _, n in self._dropouts]
-
-    @contextmanager
-    def _given_masks(self, masks: list[Any]) -> Iterator[None]:
-        given = []
-        for dropout, n in self._dropouts:
-            own, masks = masks[:n], masks[n:]
-            given.append((dropout, lambda _, own=own: own))
-        with _multipliers(given):
-            yield
-
-
-@contextmanager
-def _multipliers(given: list[tuple[Dropout, Any]]) -> Iterator[None]:
-    for dropout, multipliers in given:
-        dropout.multipliers = multipliers
-    try:
-        yield
-    finally:
-        for dropout, _ in given:
-            dropout.multipliers = None
-
-
-def _active_dropouts(net: Any) -> list[tuple[Dropout, int]]:
-    if not isinstance(net, Module):
-        return []
-    modules = [module for _, module in net.named_modules()]
-    return [(m, 0) for m in modules if isinstance(m, Dropout) and m.training and m.probability > 0.0]
+def _in_numbers(loss: Any, y: Any, net: Any, X: Any) -> tuple[Any, Any]:
+    """A loss and targets that a program can follow, where a loss treats the number of a target specially."""
+    column = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if loss is losses.cross_entropy and column.ndim == 1:  # classes as numbers
+        with in_use(net):
+            output = net(X[0].tolist())
+        logits = 1 if isinstance(output, Value) else len(output)
+        return (loss, np.eye(logits)[column.astype(int)]) if logits > 1 or y.ndim == 1 else (loss, y)
+    if loss is losses.binary_cross_entropy and np.isin(y, (0.0, 1.0)).all():
+        return _cross_entropy_of_signs, 1.0 - 2.0 * y
+    return loss, y
 
 
 def _cross_entropy_of_signs(prediction: Any, sign: Any) -> Any:
     """`binary_cross_entropy` for the targets 0 and 1, given as 1 and -1: one softplus, as it computes with numbers."""
-    if isinstance(prediction, Value):
-        return softplus(sign * prediction)
-    return mean([softplus(s * p) for p, s in zip(prediction, sign, strict=True)])
+    logits = [prediction] if isinstance(prediction, Value) else prediction
+    signs = sign if isinstance(sign, list) else [sign]
+    terms = [softplus(s * p) for p, s in zip(logits, signs, strict=True)]
+    return terms[0] if len(terms) == 1 else mean(terms)
 
 
-def _one_hot(y: Any, classes: int) -> Any:
-    whole = y.astype(int)
-    if (whole != y).any() or whole.min() < 0 or whole.max() >= classes:
-        raise ValueError(f"cross_entropy of {classes} logits takes classes from 0 to {classes - 1}")
-    return np.eye(classes)[whole]
+def _telling(y: Any, most: int) -> list[int]:
+    """The samples that tell most of a loss: one of each target, and some that are spread over the data."""
+    _, first = np.unique(y, axis=0, return_index=True)
+    if len(first) > most:
+        first = first[np.linspace(0, len(first) - 1, min(most, 8)).astype(int)]
+    spread = np.linspace(0, len(y) - 1, max(_FEW - len(first), 1)).astype(int)
+    return sorted({*first.tolist(), *spread.tolist()})

@@ -77,9 +77,9 @@ import pickle
 import platform
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, wait
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 from weakref import WeakValueDictionary
@@ -218,21 +218,18 @@ class ParallelEngine(CompiledEngine):
     ) -> None:
         super().__init__(net, loss, optimizer, X, y, shards)
         self._executor = executor
-        _at_home[self._shard_program.key] = self._shard_program
         self._carriers = 1  # how many tasks of the next round bring the program along
         self._rounds = 0
-        self._blas: AbstractContextManager[object] = nullcontext()
 
-    def _enter(self) -> None:
-        super()._enter()
-        self._blas = one_blas_thread()
-        self._blas.__enter__()
+    def _build(self) -> None:
+        super()._build()
+        _at_home[self._shard_program.key] = self._shard_program
 
-    def write_back(self) -> None:
-        """Bring the net's own Values, and the optimiser, up to date."""
-        if self._entered:
-            self._blas.__exit__(None, None, None)
-        super().write_back()
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Around the steps of an epoch: as in the compiled engine, and matrix products run in one thread."""
+        with one_blas_thread(), super().running():
+            yield
 
     def _results(self, shards: list[tuple[Any, Any]]) -> list[Result]:
         """The result of each shard, in order. Each has one slot, whoever computes it and however often.

@@ -6,25 +6,35 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autograd_lite import losses
 from autograd_lite.anomaly import detect_anomaly, is_detecting
-from autograd_lite.data import as_samples, as_targets, require_numpy
+from autograd_lite.data import require_numpy
+from autograd_lite.fit_arguments import (
+    as_callbacks,
+    as_pair,
+    as_validation,
+    check_net_and_loss,
+    check_optimizer,
+    check_targets,
+    named_metrics,
+    not_negative,
+    whole,
+    whole_or_none,
+)
 from autograd_lite.functions import mean
 from autograd_lite.history import DivergedError as DivergedError
 from autograd_lite.history import History as History
 from autograd_lite.history import WorkerError as WorkerError
 from autograd_lite.history import trim
 from autograd_lite.losses import Loss
-from autograd_lite.metrics import METRICS, accuracy
-from autograd_lite.module import Module
 from autograd_lite.optim import Optimizer
 from autograd_lite.prediction import Net, predict
+from autograd_lite.seeds import as_generator
 from autograd_lite.text import escaped
-from autograd_lite.value import Value, no_grad
+from autograd_lite.value import Value, no_grad, recording
 
 if TYPE_CHECKING:
     import numpy
@@ -39,6 +49,9 @@ _WHAT_IS_LEFT = "the net has the weights of the step before, and fit goes on fro
 
 class Engine(Protocol):
     """How `fit` computes: what it asks for at each batch and each epoch."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Return what the steps of an epoch run in."""
 
     def loss_and_gradient(self, batch: Sequence[int]) -> float:
         """Return the mean loss over the samples with these numbers, and keep its gradient."""
@@ -55,6 +68,12 @@ class Engine(Protocol):
     def write_back(self) -> None:
         """Bring the net's own Values up to date."""
 
+    def read(self) -> None:
+        """Take the parameters' data from the net's own Values."""
+
+    def refresh(self) -> None:
+        """Honour what callbacks did to the net, the loss and the optimiser. Raises if the engine cannot go on."""
+
     def predict(self, X: Array) -> Array:
         """Return the net's outputs in use (not as in training) for samples that may be new."""
 
@@ -66,10 +85,14 @@ class EagerEngine:
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.X, self.y = X.tolist(), y.tolist()  # plain floats, in which Python computes fastest
 
+    def running(self) -> AbstractContextManager[None]:
+        """Operations are recorded, even where `fit` is called inside `no_grad()`."""
+        return recording()
+
     def graph(self, batch: Sequence[int]) -> Value:
         """Return the mean loss over some samples, with its graph."""
-        result: Value = mean([self.loss(self.net(self.X[i]), self.y[i]) for i in batch])
-        return result
+        result = mean([self.loss(self.net(self.X[i]), self.y[i]) for i in batch])
+        return result if isinstance(result, Value) else Value(result)  # a loss may be a plain number for some samples
 
     def loss_and_gradient(self, batch: Sequence[int]) -> float:
         """Build the graph, and run it backward."""
@@ -83,17 +106,23 @@ class EagerEngine:
         self.optimizer.step()
         return all(math.isfinite(p.data) for p in self.optimizer.params)
 
-    def snapshot(self) -> list[float]:
-        """Return the parameters' data."""
-        return [p.data for p in self.optimizer.params]
+    def snapshot(self) -> list[tuple[Value, float]]:
+        """Return the parameters with their data."""
+        return [(p, p.data) for p in self.optimizer.params]
 
-    def restore(self, snapshot: list[float]) -> None:
+    def restore(self, snapshot: list[tuple[Value, float]]) -> None:
         """Set the parameters' data."""
-        for p, data in zip(self.optimizer.params, snapshot):
+        for p, data in snapshot:
             p.data = data
 
     def write_back(self) -> None:
         """Nothing to do: this engine works on the net's own Values."""
+
+    def read(self) -> None:
+        """Nothing to do either."""
+
+    def refresh(self) -> None:
+        """Nor here: net, loss and optimiser are asked anew at each step."""
 
     def predict(self, X: Array) -> Array:
         """Return the net's outputs."""
@@ -112,10 +141,10 @@ def fit(
     validation: tuple[Any, Any] | None = None,
     patience: int | None = None,
     tolerance: float | None = None,
-    metrics: Iterable[str | Metric] = (),
-    callbacks: Iterable[Callable[[History], object]] = (),
+    metrics: str | Metric | Iterable[str | Metric] = (),
+    callbacks: Callable[[History], object] | Iterable[Callable[[History], object]] = (),
     progress: bool = True,
-    seed: int | None = None,
+    seed: Any = None,
     engine: str = "auto",
     executor: Executor | None = None,
     shards: int | None = None,
@@ -144,14 +173,15 @@ def fit(
     tolerance : float, optional
         What counts as falling: to below the best so far minus this. Without `patience`, the first epoch that does not
         fall is the last.
-    metrics : iterable of str or callable
+    metrics : str or callable, or an iterable of them
         "accuracy", "r2", or `metric(predictions, targets) -> float` on arrays. "accuracy" takes a single output as a
         logit where the loss does, else it decides halfway between the two targets.
-    callbacks : iterable of callable
+    callbacks : callable, or an iterable of them
         Each is called with the history after each epoch, the net being up to date; one that returns True stops training.
+        What it does to the net, the loss and the optimiser counts from the next step on.
     progress : bool
         Show a progress bar.
-    seed : int, optional
+    seed : int or numpy.random.Generator, optional
         For the shuffling: the same seed gives the same result, to the bit.
     engine : str
         "eager" builds each graph as one would by hand; "auto" takes what is fastest.
@@ -168,7 +198,8 @@ def fit(
     Raises
     ------
     ValueError
-        If the data do not fit one another, or an argument is out of range.
+        If the data do not fit one another, an argument is out of range, or the loss cannot mean a target: before the first
+        step.
     DivergedError
         If the loss or a weight becomes infinite or undefined: it names the epoch and the first node that did. The net
         keeps the last weights with a finite loss.
@@ -176,7 +207,8 @@ def fit(
         If a worker of the executor dies, or the executor takes no more work: it names the epoch and the step. The net
         keeps the weights of the last whole step.
     TypeError
-        If there is an executor and the net cannot be compiled, or the program not be sent to a worker.
+        If an argument is of the wrong type; if there is an executor and the net cannot be compiled, or the program not be
+        sent to a worker.
     ImportError
         If NumPy or tqdm is missing.
 
@@ -203,17 +235,25 @@ def fit(
     >>> len(history), history.loss[-1] < 0.1
     (100, True)
     """
-    samples, targets = _data(X, y)
-    held_out = None if validation is None else _data(*validation)
-    _check(net, optimizer, epochs, batch_size, patience, tolerance)
+    check_net_and_loss(net, loss)
+    sets = {"": as_pair(X, y)} | ({} if validation is None else {"validation_": as_validation(validation)})
+    samples, targets = sets[""]
+    epochs = whole("epochs", epochs)
+    batch_size, patience = whole_or_none("batch_size", batch_size), whole_or_none("patience", patience)
+    check_optimizer(net, optimizer)
     _check_executor(executor, shards, engine)
+    tolerance = tolerance if tolerance is None else not_negative("tolerance", tolerance)
+    after_epochs = as_callbacks(callbacks)
+    batches = _batches(len(samples), batch_size, seed)
+    for prefix, (inputs, wanted) in sets.items():
+        check_targets(net, loss, inputs, wanted, is_trained=not prefix)
     run = _Run(
         _make_engine(engine, net, loss, optimizer, samples, targets, executor, shards),
         EagerEngine(net, loss, optimizer, samples, targets),
-        _batches(len(samples), batch_size, seed),
-        {"": (samples, targets)} | ({} if held_out is None else {"validation_": held_out}),
-        _named_metrics(metrics, loss, targets),
-        list(callbacks),
+        batches,
+        sets,
+        named_metrics(metrics, net, loss, sets),
+        after_epochs,
     )
     if patience is not None or tolerance is not None:
         run.patience, run.tolerance = patience or 1, tolerance or 0.0
@@ -241,7 +281,9 @@ class _Run:
         bar = _progress_bar(epochs, progress)
         try:
             for epoch in range(1, epochs + 1):
-                history.loss.append(self._epoch(epoch, history))
+                with self.engine.running():
+                    loss = self._epoch(epoch, history)
+                history.loss.append(loss)
                 self._judge(history)
                 if progress:
                     bar.set_postfix_str(_postfix(history), refresh=False)
@@ -301,14 +343,26 @@ class _Run:
             return math.fsum(float(self.eager.loss(p, t)) for p, t in zip(rows, y.tolist())) / len(y)
 
     def _is_over(self, history: History) -> bool:
-        if self.callbacks:
-            self.engine.write_back()
-        stops = [callback(history) is True for callback in self.callbacks]
+        stops = self._call_back(history) if self.callbacks else []
         if any(stops):
             history.stopped = "callback"
         elif self.patience is not None and len(history) - history.best_epoch >= self.patience:
             history.stopped = "no improvement"
         return history.stopped != "epochs"
+
+    def _call_back(self, history: History) -> list[bool]:
+        """Call the callbacks, and honour what they did."""
+        self.engine.write_back()
+        try:
+            stops = [_is_true(callback(history)) for callback in self.callbacks]
+        finally:
+            self.engine.read()
+        try:
+            self.engine.refresh()
+        except Exception as error:  # of whatever kind: the eager engine asks net and loss themselves
+            _warn_of_slowness(error, stacklevel=5)
+            self.engine = self.eager
+        return stops
 
     def _diverged(self, epoch: int, history: History, what: str) -> DivergedError:
         self.engine.restore(self.last_good)
@@ -320,7 +374,7 @@ class _Run:
         self.engine.write_back()
         self.eager.optimizer.zero_grad()
         try:
-            with detect_anomaly():
+            with recording(), detect_anomaly():
                 loss = self.eager.graph(batch)
                 if backward:
                     loss.backward()
@@ -373,35 +427,18 @@ def _make_engine(
                 f"workers run a compiled program, but this net cannot be compiled: {error}. Change what cannot be"
                 " compiled, or leave the executor away to train one Value at a time"
             ) from error
-        message = f"training one Value at a time, which is slow, as the net cannot be compiled: {error}"
-        warnings.warn(message, stacklevel=3)
+        _warn_of_slowness(error, stacklevel=4)
         return eager
 
 
-def _data(X: Any, y: Any) -> tuple[Array, Array]:
-    samples, targets = as_samples(X), as_targets(y)
-    if len(samples) != len(targets):
-        raise ValueError(f"X and y take the same number of samples, got {len(samples)} and {len(targets)}")
-    return samples, targets
+def _warn_of_slowness(error: Exception, stacklevel: int) -> None:
+    message = f"training one Value at a time, which is slow, as the net cannot be compiled: {error}"
+    warnings.warn(message, stacklevel=stacklevel)
 
 
-def _check(
-    net: Net,
-    optimizer: Optimizer,
-    epochs: int,
-    batch_size: int | None,
-    patience: int | None,
-    tolerance: float | None,
-) -> None:
-    for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-        if number is not None and number < 1:
-            raise ValueError(f"{name} is at least 1, got {number!r}")
-    if tolerance is not None and not tolerance >= 0.0:
-        raise ValueError(f"tolerance is at least 0, got {tolerance!r}")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"fit takes an optimizer such as optim.Adam(net.parameters()), got {optimizer!r}")
-    if isinstance(net, Module) and not set(net.parameters()).intersection(optimizer.params):
-        raise ValueError("the optimizer holds no parameter of this net: it was made for another one")
+def _is_true(answer: object) -> bool:
+    """Whether a callback returned True, be it Python's or NumPy's."""
+    return isinstance(answer, (bool, require_numpy().bool_)) and bool(answer)
 
 
 def _check_executor(executor: Executor | None, shards: int | None, engine: str) -> None:
@@ -414,12 +451,12 @@ def _check_executor(executor: Executor | None, shards: int | None, engine: str) 
         raise ValueError("engine='eager' builds its graphs here and at once: executor and shards go with engine='auto'")
 
 
-def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], list[Any]]:
+def _batches(n: int, batch_size: int | None, seed: Any) -> Callable[[], list[Any]]:
     """A function that divides the samples' numbers anew at each call: for one epoch."""
     numpy = require_numpy()
 
     size = min(batch_size or n, n)
-    rng = numpy.random.default_rng(seed)
+    rng = as_generator(seed)
     whole = [numpy.arange(n)]
 
     def batches() -> list[Any]:
@@ -430,21 +467,6 @@ def _batches(n: int, batch_size: int | None, seed: int | None) -> Callable[[], l
         return [order[i : i + size] for i in range(0, n, size)]
 
     return batches
-
-
-def _named_metrics(metrics: Iterable[str | Metric], loss: Loss, targets: Array) -> dict[str, Metric]:
-    named: dict[str, Metric] = {}
-    for metric in [metrics] if isinstance(metrics, str) else metrics:
-        if callable(metric):
-            named[getattr(metric, "__name__", repr(metric))] = metric
-        elif metric not in METRICS:
-            raise ValueError(f"no metric is called {metric!r}; there are {', '.join(METRICS)}, or give a function")
-        elif metric == "accuracy" and loss in (losses.mse, losses.half_mse, losses.mae, losses.huber):
-            halfway = 0.5 * (float(targets.min()) + float(targets.max()))
-            named[metric] = partial(accuracy, threshold=halfway)
-        else:
-            named[metric] = METRICS[metric]
-    return named
 
 
 def _postfix(history: History) -> str:

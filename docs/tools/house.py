@@ -18,7 +18,7 @@ PACKAGE = ROOT / "autograd_lite"
 FLOORS: dict[str, tuple[str, str]] = {
     "shell": ("from the shell", "cli __main__"),
     "plots": ("see training; scikit-learn", "scikit estimators plots"),
-    "training": ("train a net on data", "training history engine parallel shards"),
+    "training": ("train a net on data", "training fit_arguments history engine masks parallel shards"),
     "nets": (
         "what is trained, and how",
         "nn module losses metrics optim schedules data prediction seeds serialization",

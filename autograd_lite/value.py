@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class _Engine:
     """What all graphs of the process share."""
 
-    __slots__ = ("calls", "contexts", "inspector", "lock", "moment", "next_mark", "objector", "watcher")
+    __slots__ = ("calls", "contexts", "created", "inspector", "lock", "moment", "next_mark", "objector", "watcher")
 
     def __init__(self) -> None:
         # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
@@ -46,6 +46,8 @@ class _Engine:
         # because no derivative goes through that.
         self.calls: i64 = 0
         self.objector: Callable[[str, Value, object], None] | None = None
+        # How many Values were ever made: while it stands still, no parameter can have been replaced by a new one.
+        self.created: i64 = 0
         # The contexts that are open, in which a new node is not left as it is: for each thread that is inside no_grad()
         # the depth of nesting, and an entry for the inspector. (One dict, so that a new node costs one look.)
         self.contexts: Final[dict[int, int]] = {}
@@ -99,6 +101,11 @@ def set_inspector(inspector: Callable[[str, Value], None] | None) -> None:
         _engine.contexts.pop(_EVERY_THREAD, None)
     else:
         _engine.contexts[_EVERY_THREAD] = 1
+
+
+def count_of_values() -> int:
+    """How many Values were made in this process until now."""
+    return _engine.created
 
 
 def add_gradients(nodes: list[Value], gradients: list[float]) -> None:
@@ -222,6 +229,7 @@ class Value:
         self._partial_right: float = _engine.moment
         self._extra: _Extra | None = None
         self._mark: i64 = 0
+        _engine.created += 1
         if type(label) is not str or label:
             self._set_label(label)
 

@@ -877,6 +877,21 @@ def test_a_parameter_that_is_replaced_is_seen():
     assert scale.w.grad == 3.0
 
 
+def test_a_parameter_of_a_large_function_that_is_replaced_is_seen_at_once():
+    w = [Value(1.0 + i) for i in range(2000)]
+    f = compile(lambda x: sum(tanh(v * x) for v in w))
+    for _ in range(20):
+        f([0.1])
+    before = f([0.1])
+    w[7] = Value(-5.0)
+    assert f([0.1]).tolist() != before.tolist()
+
+
+def test_digits_that_cancel_in_single_precision_are_no_decision():
+    f = compile(lambda x: logsumexp(x) - x[0])
+    assert f(np.array([[1e6, 1e6]], dtype=np.float32)) == pytest.approx(math.log(2.0), abs=0.1)
+
+
 def test_what_is_detached_is_computed_anew_and_gets_no_gradient():
     w = Value(2.0)
 

@@ -25,7 +25,7 @@ _FEW: Final = (
 )
 _COLUMNS: Final = 64  # that are searched for such choices
 _AT_ONCE: Final = 16  # samples of new kinds that one call compares
-_IN_ALL: Final = 256  # and all calls together; then one sample a call is compared
+_IN_ALL: Final = 64  # and all calls together; then one sample a call is compared
 _REMEMBERED: Final = 16  # batches, which are not searched again
 
 
@@ -103,7 +103,13 @@ def _signs(numbers: Any) -> tuple[Any, ...]:
 
 
 def compare(
-    function: Callable[..., Any], arguments: Arguments, samples: list[int], outputs: Any, trace: Trace, is_single: bool
+    function: Callable[..., Any],
+    arguments: Arguments,
+    samples: list[int],
+    outputs: Any,
+    trace: Trace,
+    is_single: bool,
+    largest: float = 0.0,
 ) -> None:
     """Call the function on plain floats for some samples, and compare with what its program gave for them.
 
@@ -118,6 +124,8 @@ def compare(
     trace : Trace
     is_single : bool
         Whether the program computed with single precision.
+    largest : float
+        The largest number that the program met on its way: what is left of digits that cancel out is relative to it.
 
     Raises
     ------
@@ -135,7 +143,7 @@ def compare(
         results: list[Value | float] = []
         shape = flatten(_itself(function, arguments, i), results, function)
         numbers = [float(x) for x in results]
-        if shape == trace.shape and _agree(given, numbers, results, is_single):
+        if shape == trace.shape and _agree(given, numbers, results, is_single, largest):
             continue
         if not all(map(math.isfinite, numbers)):
             raise FloatingPointError(f"{name_of(function)} gives {numbers!s:.80} for sample {i}, which is not finite")
@@ -162,12 +170,14 @@ def _to_values(numbers: Any) -> Any:
     return [_to_values(item) for item in numbers] if isinstance(numbers, list) else Value(numbers)
 
 
-def _agree(given: list[float], numbers: list[float], results: list[Value | float], is_single: bool) -> bool:
+def _agree(
+    given: list[float], numbers: list[float], results: list[Value | float], is_single: bool, largest: float
+) -> bool:
     relative, absolute = (1e-3, 1e-4) if is_single else (1e-7, 1e-9)
     if np.allclose(given, numbers, rtol=relative, atol=absolute, equal_nan=True):
         return True
     # It may be that large numbers cancel out, which leaves of each way to compute them other last digits.
-    rounding = (1e-3 if is_single else 1e-12) * _largest(results)
+    rounding = (1e-6 if is_single else 1e-12) * max(largest, _largest(results))
     return bool(np.allclose(given, numbers, rtol=relative, atol=rounding, equal_nan=True))
 
 

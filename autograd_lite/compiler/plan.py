@@ -17,8 +17,14 @@ from autograd_lite.compiler.program import Program
 from autograd_lite.compiler.schedule import schedule
 from autograd_lite.compiler.terms import NormalForm
 from autograd_lite.compiler.trace import Trace, compiling, trace
+from autograd_lite.value import count_of_values
 
 _KEPT_SIZES = 8  # of batches, with the arrays for them
+_FEW = 8  # samples
+_FIRST = 4  # calls after which it is settled what a function does
+# What things take, in nanoseconds, roughly: a node of the function itself, a character of the program's text (it has an
+# array function of a microsecond on each line), and a number of its arrays.
+_NODE, _CHARACTER, _NUMBER = 150.0, 25.0, 0.5
 
 
 class Plan:
@@ -43,6 +49,9 @@ class Plan:
             self._compile(function, arguments)
             self._kinds = Kinds(sum(map(len, self.program.inputs)))
             self._calls = 0
+            self._saved = 0.0
+            self._created = 0
+            self._infinite: set[int] = set()  # which numbers were not finite, in samples that were compared
             self._check_first(function, arguments)
 
     def _compile(self, function: Callable[..., Any], arguments: Arguments) -> None:
@@ -61,7 +70,7 @@ class Plan:
         few = [array[samples].astype(np.float64) for array in arguments.arrays]
         bound = Bound(self.code, len(samples), np.float64)
         outputs = self._forward(bound, few)
-        compare(function, arguments, samples, outputs, self.trace, is_single=False)
+        compare(function, arguments, samples, outputs, self.trace, is_single=False, largest=_largest(bound.values))
         if self.trace.shape == () and np.isfinite(outputs).all():
             with np.errstate(all="ignore"):
                 bound.backward()
@@ -69,10 +78,11 @@ class Plan:
             compare_gradients(function, arguments, samples, gradient, self.trace.parameters)
 
     def check(self, function: Callable[..., Any], arguments: Arguments, bound: Bound, outputs: Any) -> None:
-        """Compare the results of a call with the function itself: for samples of new kinds, and always for one.
+        """Compare the results of a call with the function itself, for samples of new kinds and for one more.
 
-        The one is another sample at each call. It notices that the function has changed: that a parameter was replaced
-        by another Value, or that a number which it read from elsewhere is another one now.
+        The one is another sample each time. It notices that the function has changed: that a parameter was replaced by
+        another Value, or that a number which it reads from elsewhere is another one now. It is compared at the first
+        calls; whenever Values were made since the last call; and else as often as that takes a tenth of the time.
 
         Raises
         ------
@@ -81,17 +91,36 @@ class Plan:
         Exception
             What the function itself raises, where the program has a finite result.
         """
-        samples = {*self._kinds.new(_columns(arguments.arrays)), self._calls % bound.samples}
+        samples = set(self._kinds.new(_columns(arguments.arrays)))
+        cost = _NODE * len(self.trace.nodes)  # of one sample
+        self._saved += len(self.code.source) * _CHARACTER + bound.values.size * _NUMBER
+        if self._calls < _FIRST or count_of_values() != self._created or self._saved > 10.0 * cost:
+            samples.add(self._calls % bound.samples)
+            self._saved = 0.0
         self._calls += 1
         # A number that is not finite on the way to a finite result: an exception, perhaps, of the function itself.
         flat = bound.values.ravel()
         with np.errstate(all="ignore"):
             may_be_infinite = not math.isfinite(flat.dot(flat))  # the quick way, which overflows sooner
         if may_be_infinite:
-            samples.update(np.flatnonzero(~np.isfinite(bound.values).all(axis=0))[:8].tolist())
-        chosen = sorted(samples)
-        with compiling():
-            compare(function, arguments, chosen, outputs[chosen], self.trace, outputs.dtype == np.float32)
+            samples.update(self._newly_infinite(bound.values))
+        if samples:
+            chosen = sorted(samples)
+            largest = max(_largest(bound.values[:, chosen]), _largest(bound.parameters))
+            with compiling():
+                compare(function, arguments, chosen, outputs[chosen], self.trace, outputs.dtype == np.float32, largest)
+        self._created = count_of_values()
+
+    def _newly_infinite(self, values: Any) -> list[int]:
+        """Some samples in which other numbers than before are not finite."""
+        infinite = ~np.isfinite(values)
+        samples: list[int] = []
+        for sample in np.flatnonzero(infinite.any(axis=0)).tolist():
+            pattern = hash(infinite[:, sample].tobytes())
+            if pattern not in self._infinite and len(samples) < _FEW:
+                self._infinite.add(pattern)
+                samples.append(sample)
+        return samples
 
     def follow(self, before: Plan) -> None:
         """Take the place of a program whose last check failed: check the same sample again."""
@@ -170,3 +199,7 @@ class Plan:
 def _columns(arrays: list[Any]) -> Any:
     """All numbers of the arguments, one column a sample."""
     return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1, dtype=np.float64).T
+
+
+def _largest(numbers: Any) -> float:
+    return float(np.abs(numbers, where=np.isfinite(numbers), out=np.zeros(numbers.shape)).max(initial=0.0))

@@ -194,7 +194,7 @@ def as_targets(y: Any, name: str = "y") -> Array:
             raise TypeError(f"got {'complex numbers' if given.dtype.kind == 'c' else f'an array of {given.dtype}'}")
         array: Array = given.astype(float)
     except (TypeError, ValueError) as error:
-        reason = "its rows differ in length" if "inhomogeneous" in str(error) else error
+        reason = "its rows differ in length" if "inhomogeneous" in str(error) else str(error).replace("np.str_", "")
         raise ValueError(
             f"{name} takes one number, or equally many numbers, for each sample: {reason}{_advice(y, name)}"
         ) from None

@@ -24,8 +24,10 @@ from autograd_lite.prediction import in_use, predict
 from autograd_lite.shards import Result, ShardProgram, cuts, shard_sizes, weighted_mean
 from autograd_lite.value import Value
 
-_CLASSES: Final = 32  # a sample of each, if there are no more, is compared before the first step
-_FEW: Final = 4  # samples are compared after each call of the callbacks
+# How many samples are compared, before the first step and after the callbacks: one of each target, if there are no more
+# different ones than the first number; else as many as the second, spread over them.
+_FIRST_CHECK: Final = (32, 8)
+_LATER_CHECK: Final = (16, 4)
 
 # Operations that raise for no finite operand; a program of these needs no look at what lies between input and loss.
 _TOTAL_OPERATIONS: Final = frozenset(
@@ -118,8 +120,8 @@ class CompiledEngine:
         self._program_in_use: CompiledFunction | None = compile(lambda x: net(x))
         self._lay_out_inputs()
         self._lay_out_parameters()
-        self._check(_telling(self.y, _CLASSES))
-        self._few = _telling(self.y, _FEW)
+        self._check(_telling(self.y, *_FIRST_CHECK))
+        self._few = _telling(self.y, *_LATER_CHECK)
 
     def _sample_loss(self, x: Any, target: Any, masks: Any = ()) -> Any:
         with self._masks.given(list(masks)):
@@ -359,10 +361,10 @@ def _cross_entropy_of_signs(prediction: Any, sign: Any) -> Any:
     return terms[0] if len(terms) == 1 else mean(terms)
 
 
-def _telling(y: Any, most: int) -> list[int]:
+def _telling(y: Any, classes: int, few: int) -> list[int]:
     """The samples that tell most of a loss: one of each target, and some that are spread over the data."""
     _, first = np.unique(y, axis=0, return_index=True)
-    if len(first) > most:
-        first = first[np.linspace(0, len(first) - 1, min(most, 8)).astype(int)]
-    spread = np.linspace(0, len(y) - 1, max(_FEW - len(first), 1)).astype(int)
+    if len(first) > classes:
+        first = first[np.linspace(0, len(first) - 1, few).astype(int)]
+    spread = np.linspace(0, len(y) - 1, max(few - len(first), 1)).astype(int)
     return sorted({*first.tolist(), *spread.tolist()})

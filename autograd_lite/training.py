@@ -31,7 +31,7 @@ from autograd_lite.history import WorkerError as WorkerError
 from autograd_lite.history import trim
 from autograd_lite.losses import Loss
 from autograd_lite.optim import Optimizer
-from autograd_lite.prediction import Net, predict
+from autograd_lite.prediction import Net, in_use, predict
 from autograd_lite.seeds import as_generator
 from autograd_lite.text import escaped
 from autograd_lite.value import Value, no_grad, recording
@@ -419,7 +419,8 @@ def _make_engine(
         return CompiledEngine(net, loss, optimizer, X, y, shards)
     except Exception as error:
         try:
-            eager.graph([0])
+            with in_use(net), recording():  # in use, so that no Dropout draws
+                eager.graph([0])
         except Exception:  # the net cannot do this sample at all: training will say so
             return eager
         if executor is not None:

@@ -567,3 +567,106 @@ def test_nets_losses_and_optimizers_need_no_numpy():
 def test_a_metric_takes_a_target_for_each_prediction():
     with pytest.raises(ValueError, match="one target for each prediction, got 2 and 3"):
         metrics.accuracy([1.0, 0.0], [1.0, 0.0, 1.0])
+
+
+# --- habits -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": "mse"}, "loss must be a function, got the text 'mse': write losses.mse"),
+        ({"loss": "l2"}, "write losses.mse, losses.half_mse"),
+        ({"loss": None}, "loss must be a function such as losses.mse, got NoneType"),
+        (
+            {"loss": lambda p, y: None},
+            "loss must return one Value for each sample, got NoneType: None; is there a return",
+        ),
+        ({"loss": lambda p, y: 1.0}, "loss must return a Value, got float: 1.0"),
+        ({"loss": lambda p, y: float(p) - y}, "not from its .data or float()"),
+        ({"loss": lambda p, y: [p - y]}, "got list: .*return the mean of its items"),
+        ({"validation": 0.2}, r"validation must be a pair \(X, y\) of data, got float: 0.2; .*train_test_split"),
+        ({"validation": (X_LINE,)}, "validation must be a pair .* got 1 items"),
+        ({"validation": (X_LINE, ["a"] * 4)}, "validation: y takes one number, .*scikit.Classifier"),
+        ({"epochs": "3"}, "epochs must be a whole number of at least 1, got str: '3'"),
+        ({"epochs": 3.0}, "epochs must be a whole number of at least 1, got float: 3.0"),
+        ({"batch_size": "3"}, "batch_size must be a whole number"),
+        ({"patience": "3"}, "patience must be a whole number"),
+        ({"tolerance": "3"}, "tolerance must be a number, got str"),
+        ({"callbacks": 3}, "callbacks must be functions of the history, got int: 3"),
+        ({"callbacks": ["print"]}, "callbacks must be functions of the history, got str: 'print'"),
+        ({"metrics": 3}, r"metrics must be names \(accuracy, r2\) or functions, got int: 3"),
+        ({"metrics": "f1"}, "no metric is called 'f1'"),
+        ({"metrics": "accuracy"}, "accuracy with this loss takes two labels, got -1, 5 and 1"),
+        ({"seed": "a"}, "seed must be a whole number"),
+        ({"optimizer": "adam"}, "fit takes an optimizer such as optim.Adam"),
+    ],
+)
+def test_a_mistake_is_told_what_to_write(engine, options, message):
+    net = line()
+    before = net.state_dict()
+    with pytest.raises((TypeError, ValueError), match=message):
+        train(net, X_LINE, Y_LINE, engine=engine, **options)
+    assert net.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [(nn.Neuron, "net is the class Neuron: give a net made from it"), ("net", "net must be a Module or a function")],
+)
+def test_a_net_that_is_none_is_told_what_to_write(net, message):
+    with pytest.raises(TypeError, match=message):
+        train(net, X_LINE, Y_LINE, optimizer=optim.SGD([Value(1.0)]))
+
+
+def test_labels_that_are_text_are_told_of_the_classifier():
+    with pytest.raises(ValueError, match=r"y takes one number.*scikit\.Classifier"):
+        train(line(), X_LINE, ["a", "b", "a", "b"])
+
+
+def test_whole_numbers_of_numpy_and_single_functions_are_taken():
+    seen = []
+    options = {"epochs": np.int64(3), "batch_size": np.int8(2), "patience": np.uint8(3), "seed": np.int64(3)}
+    history = train(line(), X_LINE, Y_LINE, callbacks=seen.append, metrics=lambda p, y: 0.5, **options)
+    assert len(seen) == len(history) == 3
+    assert history.metrics == {"<lambda>": [0.5] * 3}
+    plain = train(line(), X_LINE, Y_LINE, epochs=3, batch_size=2, seed=3)
+    assert plain.loss == history.loss
+
+
+def test_a_generator_of_numpy_is_a_seed():
+    losses_of = lambda: train(line(), X_LINE, Y_LINE, epochs=3, batch_size=2, seed=np.random.default_rng(1)).loss
+    assert losses_of() == losses_of()
+
+
+def test_metrics_of_one_name_are_numbered():
+    history = train(line(), X_LINE, Y_LINE, epochs=1, metrics=[lambda p, y: 1.0, lambda p, y: 2.0, "r2", "r2"])
+    assert list(history.metrics) == ["<lambda>", "<lambda>_2", "r2", "r2_2"]
+    assert [history.metrics[name] for name in ("<lambda>", "<lambda>_2")] == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (1.0, 2.0), (-1.0, 1.0), (10.0, 20.0)])
+def test_accuracy_of_a_regression_counts_the_nearer_label(engine, low, high):
+    net = line(slope=high - low, shift=low)  # exact at 0 and 1
+    y = [low, high, high, low]  # two of four are right
+    history = train(net, [0.0, 1.0, 0.0, 1.0], y, lr=0.0, epochs=1, metrics="accuracy", engine=engine)
+    assert history.metrics["accuracy"] == [0.5]
+
+
+def test_accuracy_names_the_labels_that_it_cannot_read_before_the_first_step():
+    net = line()
+    with pytest.raises(ValueError, match="takes the labels 0 and 1, or -1 and \\+1, got 1, 2"):
+        train(net, X_LINE, [1, 2, 1, 2], loss=lambda p, y: (p - y) ** 2, metrics="accuracy")
+    assert [p.data for p in net.parameters()] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_an_exception_hidden_by_a_later_operation_is_that_of_the_eager_engine(engine):
+    w = Value(1.0)
+    net = lambda x: 1.0 / (1.0 + exp(w * x[0]))  # exp overflows at 1000, where a program would go on with 0
+    X = np.linspace(0.1, 1.0, 40)
+    X[21] = 1000.0  # not among those that are compared before the first step
+    with pytest.raises(DivergedError, match="the loss cannot be computed"):
+        train(net, X, [0.0] * 40, optimizer=optim.SGD([w], lr=0.0), engine=engine, epochs=1)

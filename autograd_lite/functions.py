@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar, overload
 
 from autograd_lite import ops
+from autograd_lite.ops import is_number
 from autograd_lite.value import Value, apply_dot, apply_to_sequence
 
 Number = TypeVar("Number", Value, float)
@@ -758,7 +759,7 @@ def log_softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
 
 
 def _not_empty(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
-    values = tuple(xs)
+    values = tuple([float(x) if type(x) is not float and is_number(x) else x for x in xs])
     if not values:
         raise ValueError(f"{name} takes at least one number, got none")
     return values

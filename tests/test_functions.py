@@ -172,3 +172,10 @@ def test_an_operation_of_c_that_does_not_tell_its_arguments_takes_any_number():
     y = largest(*xs)
     y.backward()
     assert (y.data, [x.grad for x in xs]) == (3.0, [0.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("function", [functions.softmax, functions.log_softmax])
+def test_numbers_of_numpy_are_taken_for_floats(function):
+    given = function([1.296875, np.float32(0.25), np.float16(2.0), np.int64(1)])
+    assert given == function([1.296875, 0.25, 2.0, 1.0])
+    assert {type(x) for x in given} == {float}

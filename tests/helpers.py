@@ -1,12 +1,15 @@
 """What several test files use: strategies over the operations table; waiting with a deadline."""
 
 import math
+import os
 import struct
 import subprocess
 import threading
+from pathlib import Path
 
 from hypothesis import strategies as st
 
+import autograd_lite
 from autograd_lite import Value, ops
 
 # Where each function of one number is smooth and well-conditioned.
@@ -60,7 +63,12 @@ DEADLINE = 240  # seconds, for what a program or a thread does in a few, or in a
 
 def run_program(*command, **options):
     """What a program that succeeds gave; `TimeoutExpired`, with the command, if it does not end."""
-    options = {"text": True, "check": True, "timeout": DEADLINE, **options}
+    places = [
+        str(Path(autograd_lite.__file__).parents[1]),
+        os.environ.get("PYTHONPATH", ""),
+    ]  # it need not be installed
+    environment = {**(options.pop("env", None) or os.environ), "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    options = {"text": True, "check": True, "timeout": DEADLINE, "env": environment, **options}
     if "stdout" not in options:
         options["capture_output"] = True
     return subprocess.run([str(part) for part in command], **options)

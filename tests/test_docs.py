@@ -51,6 +51,12 @@ def test_every_output_fence_belongs_to_a_snippet():
         assert text.count("```output") == len(with_output), page
 
 
+def test_what_a_snippet_prints_stands_in_an_output_fence_where_it_is_compared():
+    for page in PAGES:
+        for snippet in snippets["find"](page.read_text(encoding="utf-8")):
+            assert not re.search(r"^print\(.*\) +#", snippet.code, re.MULTILINE), page
+
+
 _SESSION = re.compile(
     r"^```console\n\$ autograd-lite (?P<arguments>[^\n]*)\n(?P<output>.*?)^```", re.MULTILINE | re.DOTALL
 )

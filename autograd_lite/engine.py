@@ -24,10 +24,10 @@ from autograd_lite.prediction import in_use, predict
 from autograd_lite.shards import Result, ShardProgram, cuts, shard_sizes, weighted_mean
 from autograd_lite.value import Value
 
-# How many samples are compared, before the first step and after the callbacks: one of each target, if there are no more
-# different ones than the first number; else as many as the second, spread over them.
-_FIRST_CHECK: Final = (32, 8)
-_LATER_CHECK: Final = (16, 4)
+# Of so many different targets, one sample each is compared before the first step; fewer are compared by `Plan`.
+_CLASSES: Final = range(9, 65)
+# After the callbacks: a sample of each target, if there are no more than this, else four.
+_FEW_CLASSES: Final = 16
 
 # Operations that raise for no finite operand; a program of these needs no look at what lies between input and loss.
 _TOTAL_OPERATIONS: Final = frozenset(
@@ -120,8 +120,11 @@ class CompiledEngine:
         self._program_in_use: CompiledFunction | None = compile(lambda x: net(x))
         self._lay_out_inputs()
         self._lay_out_parameters()
-        self._check(_telling(self.y, *_FIRST_CHECK))
-        self._few = _telling(self.y, *_LATER_CHECK)
+        _, first = np.unique(self.y, axis=0, return_index=True)
+        if len(first) in _CLASSES:
+            self._check(sorted(first.tolist()))
+        spread = first if len(first) <= _FEW_CLASSES else first[np.linspace(0, len(first) - 1, 4).astype(int)]
+        self._few = sorted({0, len(self.y) // 2, *spread.tolist()})
 
     def _sample_loss(self, x: Any, target: Any, masks: Any = ()) -> Any:
         with self._masks.given(list(masks)):
@@ -162,8 +165,8 @@ class CompiledEngine:
 
     def _assumption(self) -> tuple[Any, ...]:
         """What the program and its arrays depend on, besides the data of the parameters."""
-        modules = [module for _, module in self.net.named_modules()] if isinstance(self.net, Module) else []
-        modes = [(module, module.training, getattr(module, "probability", None)) for module in modules]
+        modules = self.net._all_modules() if isinstance(self.net, Module) else []
+        modes = {module: (module.training, getattr(module, "probability", None)) for module in modules}
         parameters = self.net.parameters() if isinstance(self.net, Module) else []
         return list(self.optimizer.params), modes, parameters
 
@@ -245,8 +248,7 @@ class CompiledEngine:
 
         `1 / (1 + exp(1000))` is 0 in a program, and an OverflowError in Python.
         """
-        values = bound.values.ravel()
-        if math.isfinite(values.dot(values)):  # the quick way, which overflows sooner
+        if math.isfinite(bound.values.sum()):  # the quick way, which overflows sooner
             return
         suspects = np.flatnonzero(~np.isfinite(bound.values).all(axis=0))
         if not len(suspects):
@@ -359,12 +361,3 @@ def _cross_entropy_of_signs(prediction: Any, sign: Any) -> Any:
     signs = sign if isinstance(sign, list) else [sign]
     terms = [softplus(s * p) for p, s in zip(logits, signs, strict=True)]
     return terms[0] if len(terms) == 1 else mean(terms)
-
-
-def _telling(y: Any, classes: int, few: int) -> list[int]:
-    """The samples that tell most of a loss: one of each target, and some that are spread over the data."""
-    _, first = np.unique(y, axis=0, return_index=True)
-    if len(first) > classes:
-        first = first[np.linspace(0, len(first) - 1, few).astype(int)]
-    spread = np.linspace(0, len(y) - 1, max(few - len(first), 1)).astype(int)
-    return sorted({*first.tolist(), *spread.tolist()})

@@ -132,9 +132,15 @@ class Module:
             if isinstance(part, Module):
                 yield name, part
 
+    def _all_modules(self) -> list[Module]:
+        """The modules of `named_modules()`, in some order: without names, which take longer."""
+        modules: set[Module] = set()
+        _collect(self, {}, set(), modules)
+        return list(modules)
+
     def train(self, mode: bool = True) -> None:
         """Switch this and all inner modules to behave as in training (`mode` False: as in use)."""
-        for _, module in self.named_modules():
+        for module in self._all_modules():
             module.training = mode
 
     def eval(self) -> None:

@@ -22,8 +22,8 @@ _WORTH_COMPILING = 200  # samples: for fewer of them the net itself is as fast
 @contextmanager
 def in_use(net: Net) -> Iterator[None]:
     """Within this context a net computes as in use, not as in training: `Dropout` lets everything through."""
-    named_modules = getattr(net, "named_modules", None)  # of a Module; a net may be any function
-    modes = [(module, module.training) for _, module in named_modules()] if named_modules is not None else []
+    all_modules = getattr(net, "_all_modules", None)  # of a Module; a net may be any function
+    modes = [(module, module.training) for module in all_modules()] if all_modules is not None else []
     for module, _ in modes:
         module.training = False
     try:

@@ -99,9 +99,8 @@ class Plan:
             self._saved = 0.0
         self._calls += 1
         # A number that is not finite on the way to a finite result: an exception, perhaps, of the function itself.
-        flat = bound.values.ravel()
         with np.errstate(all="ignore"):
-            may_be_infinite = not math.isfinite(flat.dot(flat))  # the quick way, which overflows sooner
+            may_be_infinite = not math.isfinite(bound.values.sum())  # the quick way, which overflows sooner
         if may_be_infinite:
             samples.update(self._newly_infinite(bound.values))
         if samples:

@@ -1,6 +1,7 @@
 """fit agrees with itself about what callbacks do: losses and weights are the same, compiled and eager."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -250,6 +251,15 @@ def test_every_engine_honours(callback, optimizer):
 @pytest.mark.parametrize("callback", CALLBACKS)
 def test_every_engine_goes_back_to_the_same_best_weights(callback):
     assert_agree(callback, OPTIMIZERS["Adam"], validation=(X, Y), patience=2)
+
+
+@pytest.mark.parametrize("callback", [clip, evaluate, grow, fewer_parameters, replace_a_layer, nested, fail, interrupt])
+def test_training_through_an_executor_honours_them_too(callback):
+    eager, wanted = outcome(callback, OPTIMIZERS["Adam"], "eager")
+    with ThreadPoolExecutor(2) as executor:
+        shared, said = outcome(callback, OPTIMIZERS["Adam"], "auto", executor=executor, shards=2)
+    assert said == wanted
+    np.testing.assert_allclose(shared, eager, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])

@@ -184,3 +184,17 @@ def test_the_number_of_rows_makes_no_difference(name, X):
     np.testing.assert_allclose(many[:199], few, rtol=1e-12)
     each = np.concatenate([outcome(net, X[i : i + 1]) for i in range(199)])
     np.testing.assert_allclose(few, each, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.ma.masked_array(SIGNS, SIGNS > 0.0), "masked"),
+        (SIGNS + 1j, "complex"),
+        (np.full(SIGNS.shape, "a"), "could not convert"),
+        (np.where(SIGNS > 1.0, np.nan, SIGNS), "finite"),
+    ],
+)
+def test_what_is_not_data_is_refused(X, message):
+    for rows in (3, 199, 200):
+        assert message in outcome(INNER, X[:rows])

@@ -26,7 +26,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 ENGINE = ["autograd_lite/ops.py", "autograd_lite/value.py"]
-TRASHCAN = Path(__file__).parent / "native" / "trashcan.h"
+HEADERS = [Path(__file__).parent / "native" / name for name in ("trashcan.h", "memory.h")]
 
 
 def objection() -> str:
@@ -63,9 +63,11 @@ def engine_extensions(folder: Path) -> list[Extension]:
     for file in (folder / "c").rglob("*.c"):
         put_docstrings_back(file)
         make_setters_safe(file)
+        make_allocations_safe(file)
     include = "/FI" if sys.platform == "win32" else "-include"
     for extension in extensions:
-        extension.extra_compile_args += [include, str(TRASHCAN)]
+        for header in HEADERS:
+            extension.extra_compile_args += [include, str(header)]
     return extensions
 
 
@@ -103,6 +105,14 @@ def make_setters_safe(c_file: Path) -> None:
     code = c_file.read_text(encoding="utf-8")
     code = re.sub(setter, lambda match: match[0] + refusal, code)
     code = re.sub(r'\{"__internal_mypyc_setup",.*\},', "", code)
+    c_file.write_text(code, encoding="utf-8")
+
+
+def make_allocations_safe(c_file: Path) -> None:
+    """Have floats and tuples made by native/memory.h, except where the caller is told that there is no memory."""
+    code = c_file.read_text(encoding="utf-8")
+    code = re.sub(r"(?<!retbox = )(?<!retval = )\bPyFloat_FromDouble\(", "agl_float(", code)
+    code = re.sub(r"\bPyTuple_New\(", "agl_tuple(", code)
     c_file.write_text(code, encoding="utf-8")
 
 

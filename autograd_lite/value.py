@@ -63,6 +63,9 @@ _NO_CLOSURES: Final = (
     " adds an operation of your own"
 )
 
+# Called as any function: an id that mypyc keeps as a number ends the process where there is no memory to show it.
+_id: Final[Callable[[object], Any]] = id
+
 _EVERY_THREAD: Final = -1  # no thread's number
 _engine: Final = _Engine()
 
@@ -349,36 +352,38 @@ class Value:
             _object_to("float()", self, None)
         return self._data
 
-    def __int__(self) -> int:
+    def __int__(self) -> Any:
         if _engine.watcher is not None:
             _decide("float()", self)
         if _engine.calls > 0:
             _object_to("int()", self, None)
-        return int(self._data)
+        data: Any = self._data  # whose int() has any size
+        return data.__int__()
 
     def __bool__(self) -> bool:
         if _engine.watcher is not None:
             _decide("bool()", self)
         return self._data != 0.0
 
-    def __trunc__(self) -> int:
-        return int(self)
+    def __trunc__(self) -> Any:
+        return self.__int__()
 
-    def __round__(self, digits: Any = None) -> int | float:
+    def __round__(self, digits: Any = None) -> Any:
         if _engine.watcher is not None:
             _decide("float()", self)
         if _engine.calls > 0:
             _object_to("round()", self, None)
         data: Any = self._data
-        return round(data, digits)  # type: ignore[no-any-return]
+        return round(data, digits)
 
     def is_integer(self) -> bool:
         """Whether the number has no fraction, as of a float."""
-        return float(self).is_integer()
+        return float(self) % 1.0 == 0.0
 
-    def as_integer_ratio(self) -> tuple[int, int]:
+    def as_integer_ratio(self) -> Any:
         """Two integers whose ratio is the number, as of a float."""
-        return float(self).as_integer_ratio()
+        number: Any = float(self)
+        return number.as_integer_ratio()
 
     @property
     def real(self) -> Value:
@@ -705,18 +710,18 @@ class Value:
 
     def __deepcopy__(self, memo: Any) -> Value:
         for node in self.topological_order():
-            if id(node) not in memo:
+            if _id(node) not in memo:
                 op, data, grad, label, operands, partials = node._state()
-                copies = tuple([memo[id(x)] if isinstance(x, Value) else x for x in operands])
-                memo[id(node)] = _restore(None, op, data, grad, label, copies, partials)
-        copy: Value = memo[id(self)]
+                copies = tuple([memo[_id(x)] if isinstance(x, Value) else x for x in operands])
+                memo[_id(node)] = _restore(None, op, data, grad, label, copies, partials)
+        copy: Value = memo[_id(self)]
         return copy
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickler recurses into what a node refers to. So the ancestors come first, oldest first: each then refers
         # only to nodes that the pickler has seen, at any depth of the graph.
         flat: set[int] = getattr(_pickling, "nodes", set())
-        ancestors = None if id(self) in flat or self._row is None else _Ancestors(self._ancestors())
+        ancestors = None if _id(self) in flat or self._row is None else _Ancestors(self._ancestors())
         return _restore, (ancestors, *self._state())
 
     def _state(self) -> tuple[Op | None, float, float, str, tuple[Value | float, ...], tuple[float, ...]]:
@@ -1459,7 +1464,7 @@ class _Ancestors:
         return list, (), None, self._each()
 
     def _each(self) -> Iterator[Value]:
-        _pickling.nodes = {id(node) for node in self.nodes}
+        _pickling.nodes = {_id(node) for node in self.nodes}
         try:
             yield from self.nodes
         finally:

@@ -1,0 +1,60 @@
+"""Running out of memory is a MemoryError, at whichever allocation it happens, and leaves everything usable."""
+
+import subprocess
+import sys
+
+import pytest
+
+# Every allocation in turn fails, alone or with all that follow: `set_nomemory` is CPython's own switch for that. (The
+# collection empties the lists of freed floats and tuples, which would hide the failures.)
+PROGRAM = """
+import copy, gc, pickle
+import _testcapi
+from autograd_lite import Value, define_op, dot, total
+
+cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * x**2)
+
+def build():
+    w = [Value(0.5 + i / 10, "w") for i in range(3)]
+    return dot(w, [1.0, 2.0, 3.0], w[0]).tanh() + total(w) ** 2 - w[1].gelu() / 3 + cube(w[2]) ** w[0]
+
+y = build()
+expected = y.data
+pickled = pickle.dumps(y)
+tasks = {
+    "build": build, "backward": y.backward, "forward": y.forward, "zero_grad": y.zero_grad, "partials": lambda: y.partials,
+    "copy": lambda: copy.copy(y), "deepcopy": lambda: copy.deepcopy(y), "pickle": lambda: pickle.dumps(y),
+    "unpickle": lambda: pickle.loads(pickled), "repr": lambda: repr(y),
+    "numbers": lambda: (float(y), int(y), int(y * 1e9), round(y, 2), y.as_integer_ratio(), y < 2, hash(y)),
+}
+gc.freeze()
+for name, task in tasks.items():
+    task()
+    failures = 0
+    for stop in (1, 0):
+        for start in range(1, 400):
+            gc.collect()
+            try:
+                if stop:
+                    _testcapi.set_nomemory(start, start + 1)
+                else:
+                    _testcapi.set_nomemory(start)
+                task()
+                break
+            except MemoryError:
+                failures += 1
+            finally:
+                _testcapi.remove_mem_hooks()
+    print(name, failures, flush=True)
+y.forward()
+y.backward()
+assert y.data == expected and y.grad == 1.0
+"""
+
+
+def test_every_allocation_may_fail():
+    pytest.importorskip("_testcapi", reason="CPython's own test module is not installed")
+    run = subprocess.run([sys.executable, "-P", "-c", PROGRAM], capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    failures = dict(line.split() for line in run.stdout.splitlines())
+    assert int(failures["build"]) > 10 and int(failures["deepcopy"]) > 10 and int(failures["pickle"]) > 10

@@ -10,9 +10,15 @@ import pytest
 PROGRAM = """
 import copy, gc, pickle
 import _testcapi
-from autograd_lite import Value, define_op, dot, total
+from autograd_lite import NATIVE, Value, define_op, dot, total
 
-cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * x**2)
+def forward(x):
+    return x**3
+
+def partials(x, y):
+    return 3 * x**2
+
+cube = define_op("cube", forward, partials)
 
 def build():
     w = [Value(0.5 + i / 10, "w") for i in range(3)]
@@ -27,24 +33,27 @@ tasks = {
     "unpickle": lambda: pickle.loads(pickled), "repr": lambda: repr(y),
     "numbers": lambda: (float(y), int(y), int(y * 1e9), round(y, 2), y.as_integer_ratio(), y < 2, hash(y)),
 }
+# A function of its own, and a short one: CPython 3.11 loops for ever where it has no memory for the place of a handler.
+def runs(task, *failing):
+    _testcapi.set_nomemory(*failing)
+    try:
+        task()
+        return True
+    except (MemoryError, pickle.PicklingError):  # as pickle calls it where it looks for a module
+        return False
+    finally:
+        _testcapi.remove_mem_hooks()
+
 gc.freeze()
 for name, task in tasks.items():
     task()
     failures = 0
-    for stop in (1, 0):
+    for last in (1, 0) if NATIVE else (1,):  # the same of CPython's, in functions of ours
         for start in range(1, 400):
             gc.collect()
-            try:
-                if stop:
-                    _testcapi.set_nomemory(start, start + 1)
-                else:
-                    _testcapi.set_nomemory(start)
-                task()
+            if runs(task, start, start + 1 if last else 0):
                 break
-            except MemoryError:
-                failures += 1
-            finally:
-                _testcapi.remove_mem_hooks()
+            failures += 1
     print(name, failures, flush=True)
 y.forward()
 y.backward()

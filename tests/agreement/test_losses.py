@@ -2,13 +2,14 @@
 
 import itertools
 import random
+import re
 import warnings
 
 import numpy as np
 import pandas
 import pytest
 
-from autograd_lite import fit, losses, nn, no_grad, optim, softplus
+from autograd_lite import Value, exp, fit, log, losses, mean, minimum, nn, no_grad, optim, softplus, sqrt
 
 X = np.random.default_rng(0).normal(size=(12, 2))
 CLASS = (X[:, 0] + X[:, 1] > 0.0).astype(float)
@@ -240,3 +241,61 @@ def test_what_is_not_data_is_refused_the_same(kind):
 
     for where in ("training", "validation"):
         assert refusal("auto", where) == refusal("eager", where)
+
+
+# --- trainings that cannot go on --------------------------------------------------------------------------------------
+
+
+def of_one(f):
+    """A net of one parameter: a function of it and of the sample."""
+
+    def make():
+        w = Value(1.0, "w")
+        return (lambda x: f(w, x[0])), [w]
+
+    return make
+
+
+def mlp(activation):
+    def make():
+        net = nn.MLP(2, [3, 1], activation, seed=0)
+        return net, net.parameters()
+
+    return make
+
+
+FAILING = {
+    "exp": of_one(lambda w, x: exp(500.0 * w * x)),
+    "exp, hidden": of_one(lambda w, x: 1.0 / (1.0 + exp(1000.0 * w * x))),
+    "exp in minimum": of_one(lambda w, x: minimum(exp(1000.0 * w * x), 1.0)),
+    "log": of_one(lambda w, x: log(w * x)),
+    "log, after some steps": of_one(lambda w, x: log(w + x + 2.0)),
+    "sqrt": of_one(lambda w, x: sqrt(w * x)),
+    "division": of_one(lambda w, x: 1.0 / (w * x - x)),
+    "power": of_one(lambda w, x: (w * x) ** 0.5),
+    "square": of_one(lambda w, x: (1e200 * w * x) ** 2),
+    "mean": of_one(lambda w, x: 1e-300 * mean([1e308 * w * x, 1e308 * w])),
+    "tanh": mlp("tanh"),
+    "relu": mlp("relu"),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+@pytest.mark.parametrize("lr", [0.0, 1.0, 1e5, 1e160])
+def test_a_training_that_cannot_go_on_ends_the_same(name, lr):
+    def end(engine):
+        net, parameters = FAILING[name]()
+        optimizer = optim.SGD(parameters, lr=lr)
+        common = {"epochs": 4, "batch_size": 5, "seed": 0, "progress": False}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the net cannot be compiled
+            try:
+                result = fit(net, X, CLASS, loss=losses.mse, optimizer=optimizer, engine=engine, **common).loss
+            except Exception as error:
+                digits = re.compile(r"-?[\d.]+(e[+-]?\d+)?")  # the last ones may differ
+                result = f"{type(error).__name__}: {digits.sub('…', str(error))}"
+        return result, [p.data for p in parameters]
+
+    (auto, weights), (eager, same_weights) = end("auto"), end("eager")
+    assert_same(auto, eager)
+    np.testing.assert_allclose(weights, same_weights, rtol=1e-9)

@@ -42,6 +42,14 @@ def define_op(
         If `name` or `symbol` is not a str, or `forward` or `partials` cannot be called; on use, if `forward` does not
         return a real number, or `partials` one for each operand.
 
+    Notes
+    -----
+    A node keeps its operation, and with it the two rules. In the native build nodes are invisible to Python's garbage
+    collector: with its header on each node, building a graph takes more than twice as long (`docs/explanation/graph.md`).
+    So an object that keeps a result of an operation made of its own methods, or of a lambda that refers to the object, is
+    a cycle that is not collected there. Drop the result (`self.out = None`), or keep `self.out.data`, before you drop the
+    object; or give `define_op` functions that do not refer to what keeps the result.
+
     Examples
     --------
     >>> from autograd_lite import Value

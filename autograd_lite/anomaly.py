@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
 from types import TracebackType
-from typing import Final
 
 from autograd_lite.callers import Line, user_line
 from autograd_lite.text import escaped
-from autograd_lite.value import Value, application, origin_of, set_inspector, set_origin
+from autograd_lite.value import Context, Value, application, current_inspector, origin_of, set_origin
 
 
 class AnomalyError(FloatingPointError):
@@ -29,10 +27,6 @@ class AnomalyError(FloatingPointError):
         self.origin = origin
 
 
-_lock: Final = threading.Lock()
-_open = 0  # how many contexts are open, in all threads
-
-
 class detect_anomaly:
     """A context in which the first operation that makes a nan or an inf raises `AnomalyError`.
 
@@ -46,9 +40,9 @@ class detect_anomaly:
 
     Notes
     -----
-    It holds for every thread while it is open, and may be nested. Each operation notes its line, which makes building a
-    graph about ten times slower: for finding a fault, not for training. `fit` builds its graphs one Value at a time
-    inside it. A compiled function always checks its result, and names the node and the sample.
+    It holds for the current task, as `no_grad` does, and may be nested. Each operation notes its line, which makes
+    building a graph about ten times slower: for finding a fault, not for training. `fit` builds its graphs one Value at
+    a time inside it. A compiled function always checks its result, and names the node and the sample.
 
     A leaf that is nan is no operation: the first one that uses it raises. Domain errors, such as `log(0.0)`, raise with
     or without this context.
@@ -65,25 +59,21 @@ class detect_anomaly:
     autograd_lite.anomaly.AnomalyError: backward through sqrt(x=0.0) = 0.0 makes the gradient of x inf: the gradient ...
     """
 
+    def __init__(self) -> None:
+        self._context = Context("inspector", _inspect)
+
     def __enter__(self) -> None:
-        global _open
-        with _lock:
-            _open += 1
-            set_inspector(_inspect)
+        self._context.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        global _open
-        with _lock:
-            _open -= 1
-            if not _open:
-                set_inspector(None)
+        self._context.__exit__(kind, error, traceback)
 
 
 def is_detecting() -> bool:
-    """Whether a `detect_anomaly()` context is open."""
-    return _open > 0
+    """Whether the current task is inside `detect_anomaly()`."""
+    return current_inspector() is _inspect
 
 
 def _inspect(what: str, node: Value) -> None:

@@ -75,7 +75,6 @@ from __future__ import annotations
 import os
 import pickle
 import platform
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, wait
@@ -88,6 +87,7 @@ import numpy as np
 
 from autograd_lite.engine import CompiledEngine
 from autograd_lite.history import History, WorkerError
+from autograd_lite.locks import Locked
 from autograd_lite.optim import Optimizer
 from autograd_lite.shards import Result, ShardProgram
 
@@ -98,7 +98,7 @@ Answer = Result | Exception | str  # of a worker: see `run_shard`
 _at_home: WeakValueDictionary[str, ShardProgram] = WeakValueDictionary()  # of trainings in this very process
 _received: dict[str, ShardProgram] = {}
 _MOST_RECEIVED = 4  # programs; the one received first makes room
-_receiving = threading.Lock()
+_receiving = Locked()
 
 
 def run_shard(
@@ -128,7 +128,7 @@ def run_shard(
     """
     if program is not None and key not in _at_home:
         one_blas_thread()
-        with _receiving:
+        with _receiving._lock:
             _received.setdefault(key, program)
             while len(_received) > _MOST_RECEIVED:
                 del _received[next(iter(_received))]

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -33,11 +35,23 @@ if TYPE_CHECKING:
 class _Engine:
     """What all graphs of the process share."""
 
-    __slots__ = ("calls", "contexts", "created", "inspector", "lock", "moment", "next_mark", "objector", "watcher")
+    __slots__ = (
+        "calls",
+        "contexts",
+        "created",
+        "held",
+        "is_whole",
+        "lock",
+        "moment",
+        "next_mark",
+        "nodes",
+        "objector",
+        "watches",
+    )
 
     def __init__(self) -> None:
         # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
-        self.lock: Final = threading.RLock()
+        self.lock = threading.RLock()
         # A pass counts with marks on the nodes, from a base that no earlier pass has reached.
         self.next_mark: i64 = 1
         # Goes on by one with each call of a function that is being differentiated: what is older, the function captured.
@@ -48,14 +62,16 @@ class _Engine:
         self.objector: Callable[[str, Value, object], None] | None = None
         # How many Values were ever made: while it stands still, no parameter can have been replaced by a new one.
         self.created: i64 = 0
-        # The contexts that are open, in which a new node is not left as it is: for each thread that is inside no_grad()
-        # the depth of nesting, and an entry for the inspector. (One dict, so that a new node costs one look.)
-        self.contexts: Final[dict[int, int]] = {}
-        # Called where a program reads or stops what no graph records: a comparison, `.data`, detach(), …; see trace.py.
-        self.watcher: Callable[[str, Value], object] | None = None
-        # Called with each node that was just made ("build"), computed again ("forward"), or sent its gradient to its
-        # parents ("backward").
-        self.inspector: Callable[[str, Value], None] | None = None
+        # How many contexts are open, in all tasks, in which a new node is not left as it is: if none is, which is the
+        # rule, a new node costs one look. Which of them hold for the running task, the context variable knows.
+        self.contexts: i64 = 0
+        # The open contexts whose watcher is told where a program reads or stops what no graph records.
+        self.watches: Final[list[_Block]] = []
+        # The nodes of the pass that runs, and the gradients to give back to them should it not end (None: the leaves
+        # have what they held, see `backward`). For a process that is forked in the middle of it.
+        self.nodes: list[Value] = []
+        self.held: list[float] | None = None
+        self.is_whole: bool = False
 
 
 _NO_CLOSURES: Final = (
@@ -66,24 +82,23 @@ _NO_CLOSURES: Final = (
 # Called as any function: an id that mypyc keeps as a number ends the process where there is no memory to show it.
 _id: Final[Callable[[object], Any]] = id
 
-_EVERY_THREAD: Final = -1  # no thread's number
 _engine: Final = _Engine()
 
 
-def watch_decisions(watcher: Callable[[str, Value], object] | None) -> Callable[[str, Value], object] | None:
-    """Have `watcher(what, value)` called where a graph would lose track of a Value; return the watcher before.
-
-    `what` says how the program reads a number: "comparison", "bool()", "float()", "hash()", "the text", ".data", … For
-    "detach()" the watcher may return the node to use as result, and for "no_grad()" something true to keep the node.
-    """
-    before = _engine.watcher
-    _engine.watcher = watcher
-    return before
-
-
 def _decide(what: str, value: Value) -> object:
-    watcher = _engine.watcher
-    return None if watcher is None else watcher(what, value)
+    """Tell the watcher what a program does with a Value, and return the answer.
+
+    It is the watcher of the current task. Where there is none, those of other tasks are told: the function that one of
+    them watches may have started a thread, which has its own context variables. Each knows the Values that it watches.
+    """
+    watcher = _setting("watcher")
+    if watcher is not None:
+        return watcher(what, value)
+    for block in _engine.watches.copy():
+        answer = block.context.setting(what, value)
+        if answer is not None:
+            return answer
+    return None
 
 
 def set_objector(objector: Callable[[str, Value, object], None]) -> None:
@@ -97,15 +112,6 @@ def _object_to(what: str, value: Value, other: object) -> None:
         objector(what, value, other)
 
 
-def set_inspector(inspector: Callable[[str, Value], None] | None) -> None:
-    """Have `inspector("build", node)` called with each new node, and "forward" or "backward" in a pass; None: nobody."""
-    _engine.inspector = inspector
-    if inspector is None:
-        _engine.contexts.pop(_EVERY_THREAD, None)
-    else:
-        _engine.contexts[_EVERY_THREAD] = 1
-
-
 def count_of_values() -> int:
     """How many Values were made in this process until now."""
     return _engine.created
@@ -114,13 +120,158 @@ def count_of_values() -> int:
 def add_gradients(nodes: list[Value], gradients: list[float]) -> None:
     """Add to the gradient of each node, as a pass does: while no other pass runs, so that no thread's share is lost."""
     with _engine.lock:
-        for node, gradient in zip(nodes, gradients):
-            node._grad += gradient
+        totals = [node._grad + gradient for node, gradient in zip(nodes, gradients)]
+        try:
+            _set_gradients(nodes, totals)
+        except BaseException:  # an interrupt: all or nothing
+            _set_gradients(nodes, totals)
+            raise
 
 
 @final
-class no_grad:
-    """A context in which operations of the current thread record nothing: their results are leaves.
+class _Block:
+    """A block of the program that runs inside a context: from where it was entered to where it is left."""
+
+    __slots__ = ("context", "generator", "is_open", "outer", "thread")
+
+    def __init__(self, context: Context, outer: _Block | None) -> None:
+        self.context: Final = context
+        self.outer: Final = outer
+        self.generator: Any = _generator()
+        self.thread: Any = threading.get_ident()
+        self.is_open: bool = True
+        if context.kind == "watcher":
+            _engine.watches.append(self)
+        elif context.setting is not True:
+            _engine.contexts += 1
+
+    def close(self) -> None:
+        """Leave the block."""
+        if self.is_open:
+            self.is_open = False
+            self.generator = None
+            if self.context.kind == "watcher":
+                _engine.watches.remove(self)
+            elif self.context.setting is not True:
+                _engine.contexts -= 1
+
+    def holds(self) -> bool:
+        """Whether the block is running: not left, and no paused generator."""
+        if not self.is_open:
+            return False
+        if self.generator is None:
+            return True
+        return self.generator.f_back is not None and self.thread == threading.get_ident()
+
+    def __del__(self) -> None:
+        self.close()  # of a thread that ended inside the block
+
+
+def _generator() -> Any:
+    """The frame of the generator whose body enters or leaves a context, if it is one.
+
+    A generator shares the context variables of its caller, so what it enters holds only while it runs. One that is the
+    body of a context manager is paused for all of the caller's block: there, what counts is where that block stands.
+    """
+    frame: Any = sys._getframe()
+    while frame is not None:
+        caller = frame.f_back
+        module = frame.f_globals.get("__name__")
+        is_manager = module in _MANAGERS or frame.f_code.co_name in _MANAGING or module == "autograd_lite.value"
+        if not is_manager:
+            if not frame.f_code.co_flags & _CO_GENERATORS:
+                return None
+            if caller is None or caller.f_globals.get("__name__") not in _MANAGERS:
+                return frame
+        frame = caller
+    return None
+
+
+_MANAGERS: Final = ("contextlib", "_pytest.fixtures")  # they run generators as context managers
+_MANAGING: Final = ("__enter__", "__exit__", "__aenter__", "__aexit__")
+_CO_GENERATORS: Final = 0x20 | 0x200  # inspect.CO_GENERATOR and CO_ASYNC_GENERATOR
+
+# The innermost block of the running task: each thread has its own, and each task of asyncio.
+_blocks: Final[ContextVar[_Block | None]] = ContextVar("_blocks", default=None)
+
+
+def _setting(kind: str) -> Any:
+    """What the innermost block of a kind that the running task is in says; None if there is none."""
+    block = _blocks.get()
+    while block is not None:
+        if block.context.kind == kind and block.holds():
+            return block.context.setting
+        block = block.outer
+    return None
+
+
+class Context:
+    """A context that holds for the task which enters it: for its thread, or within asyncio for its coroutine.
+
+    It may be entered again, while it is open and afterwards, and by several tasks.
+
+    Parameters
+    ----------
+    kind : str
+        "recording": the setting is whether operations are recorded. "inspector": it is called as `setting(what, node)`
+        with each node that was just made ("build"), computed again ("forward"), or sent its gradient to its parents
+        ("backward"). "watcher": it is called as `setting(what, value)` where a graph would lose track of a Value: `what`
+        says how the program reads a number: "comparison", "bool()", "float()", "hash()", "the text", ".data", … For
+        "detach()" it may return the node to use as result, and for "no_grad()" something true to keep the node.
+    setting : bool or callable
+    """
+
+    __slots__ = ("blocks", "kind", "setting")
+
+    def __init__(self, kind: str, setting: object) -> None:
+        self.kind: Final = kind
+        self.setting: Any = setting
+        self.blocks: list[_Block] = []
+
+    def __enter__(self) -> None:
+        block = _Block(self, _innermost())
+        self.blocks.append(block)
+        _blocks.set(block)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        generator = _generator()
+        block = _blocks.get()
+        while block is not None:
+            if block.context is self and block.is_open and block.generator is generator:
+                break
+            block = block.outer
+        if block is None:  # a generator that is closed by another task
+            if not self.blocks:
+                raise RuntimeError(f"{type(self).__name__} is left, but was not entered")
+            block = self.blocks[-1]
+        block.close()
+        self.blocks.remove(block)
+        _blocks.set(_innermost())
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as one that runs inside this context."""
+        from autograd_lite.decorators import inside
+
+        return inside(self, function)
+
+
+def _innermost() -> _Block | None:
+    """The innermost block of the running task that was not left."""
+    block = _blocks.get()
+    while block is not None and not block.is_open:
+        block = block.outer
+    return block
+
+
+@final
+class no_grad(Context):
+    """A context in which operations of the current task record nothing: their results are leaves.
+
+    The task is the thread, or within asyncio the coroutine and what it starts inside the block. A generator that is
+    paused inside the block silences nobody. As a decorator, `@no_grad()` runs every call of a function inside the
+    context: of a generator each step, of a coroutine function until it has returned.
 
     Examples
     --------
@@ -129,45 +280,61 @@ class no_grad:
     ...     y = w * w
     >>> y.is_leaf
     True
+    >>> @no_grad()
+    ... def predict(x):
+    ...     return w * x
+    >>> predict(3.0).is_leaf
+    True
     """
 
-    def __enter__(self) -> None:
-        thread = threading.get_ident()
-        _engine.contexts[thread] = _engine.contexts.get(thread, 0) + 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        thread = threading.get_ident()
-        depth = _engine.contexts[thread] - 1
-        if depth:
-            _engine.contexts[thread] = depth
-        else:
-            del _engine.contexts[thread]
+    def __init__(self, *arguments: object) -> None:
+        if arguments:
+            raise TypeError("no_grad takes no arguments; as a decorator it is written with parentheses, @no_grad()")
+        super().__init__("recording", False)
 
 
 @final
-class recording:
-    """A context in which operations of the current thread are recorded, even inside `no_grad()`."""
-
-    __slots__ = ("depth",)
+class recording(Context):
+    """A context in which operations of the current task are recorded, even inside `no_grad()`."""
 
     def __init__(self) -> None:
-        self.depth: int = 0
-
-    def __enter__(self) -> None:
-        self.depth = _engine.contexts.pop(threading.get_ident(), 0)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self.depth:
-            _engine.contexts[threading.get_ident()] = self.depth
+        super().__init__("recording", True)
 
 
 def is_recording() -> bool:
-    """Whether operations of the current thread are recorded: it is not inside `no_grad()`."""
-    return threading.get_ident() not in _engine.contexts
+    """Whether operations of the current task are recorded: it is not inside `no_grad()`."""
+    return _engine.contexts == 0 or _setting("recording") is not False
+
+
+def current_inspector() -> Any:
+    """What inspects the nodes of the current task, see `Context`; None if nothing does."""
+    return None if _engine.contexts == 0 else _setting("inspector")
+
+
+# --- after a fork -----------------------------------------------------------------------------------------------------
+
+_BEYOND: Final = 1 << 40  # more marks than a pass can have set
+
+
+def _begin_in_child() -> None:
+    """Begin in a forked process: the threads of its parent are gone, and with them a pass that one of them ran."""
+    if _engine.lock.acquire(False):  # nobody's, or of the thread that forked: its pass goes on
+        _engine.lock.release()
+        return
+    _engine.lock = threading.RLock()
+    _engine.next_mark += _BEYOND
+    if _engine.held is not None:
+        _set_gradients(_engine.nodes, _engine.held)
+    elif _engine.is_whole:
+        _add_what_leaves_held(_engine.nodes)
+    else:
+        _give_back_what_leaves_held(_engine.nodes)
+    _engine.nodes = []
+    _engine.held = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
 
 
 @final
@@ -244,7 +411,7 @@ class Value:
     @property
     def data(self) -> float:
         """The number itself. After changing a leaf's, call `forward()` on the result."""
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide(".data", self)
         return self._data
 
@@ -255,7 +422,7 @@ class Value:
     @property
     def grad(self) -> float:
         """The derivative of the last differentiated result with respect to this node; leaves accumulate it."""
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide(".grad", self)
         return self._grad
 
@@ -303,7 +470,7 @@ class Value:
     @property
     def partials(self) -> tuple[float, ...]:
         """The local derivatives ∂self/∂parent, in the order of `parents`."""
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide(".partials", self)
         operands, partials = self._edges()
         return tuple([partial for operand, partial in zip(operands, partials) if isinstance(operand, Value)])
@@ -335,25 +502,25 @@ class Value:
     # --- behaving like a float ----------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("the text", self)
         label = f", label={quoted(self.label)}" if self.label else ""
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
     def __format__(self, spec: Any) -> str:
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("the text", self)
         return format(self._data, spec) if spec else repr(self)
 
     def __float__(self) -> float:
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("float()", self)
         if _engine.calls > 0:
             _object_to("float()", self, None)
         return self._data
 
     def __int__(self) -> Any:
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("float()", self)
         if _engine.calls > 0:
             _object_to("int()", self, None)
@@ -361,7 +528,7 @@ class Value:
         return data.__int__()
 
     def __bool__(self) -> bool:
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("bool()", self)
         return self._data != 0.0
 
@@ -369,7 +536,7 @@ class Value:
         return self.__int__()
 
     def __round__(self, digits: Any = None) -> Any:
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("float()", self)
         if _engine.calls > 0:
             _object_to("round()", self, None)
@@ -400,12 +567,12 @@ class Value:
         return self
 
     def __hash__(self) -> int:
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("hash()", self)
         return object.__hash__(self)
 
     def __eq__(self, other: object) -> bool:
-        if _engine.watcher is not None and is_number(other):
+        if _engine.watches and is_number(other):
             _decide("comparison", self)
         if _engine.calls > 0 and is_number(other):
             _object_to("==", self, other)
@@ -413,28 +580,28 @@ class Value:
 
     def __lt__(self, other: object) -> Any:
         if isinstance(other, Value):
-            if _engine.watcher is not None:
+            if _engine.watches:
                 _decide("comparison", self)
             return self._data < other._data
         return _compare(operator.lt, self, other)
 
     def __le__(self, other: object) -> Any:
         if isinstance(other, Value):
-            if _engine.watcher is not None:
+            if _engine.watches:
                 _decide("comparison", self)
             return self._data <= other._data
         return _compare(operator.le, self, other)
 
     def __gt__(self, other: object) -> Any:
         if isinstance(other, Value):
-            if _engine.watcher is not None:
+            if _engine.watches:
                 _decide("comparison", self)
             return self._data > other._data
         return _compare(operator.gt, self, other)
 
     def __ge__(self, other: object) -> Any:
         if isinstance(other, Value):
-            if _engine.watcher is not None:
+            if _engine.watches:
                 _decide("comparison", self)
             return self._data >= other._data
         return _compare(operator.ge, self, other)
@@ -542,7 +709,7 @@ class Value:
         >>> x.grad
         6.0
         """
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("backward()", self)
         seed = _as_float(gradient, "the gradient given to backward()")
         with _engine.lock:
@@ -551,20 +718,24 @@ class Value:
             for node in nodes:
                 if node._row is None:
                     node._partial_left = node._grad
+            _engine.is_whole = False
             try:
+                _engine.nodes = nodes
                 self._send_gradients(seed, nodes, is_replayed)
-            except BaseException:  # an interrupt: no gradient is lost
-                for node in nodes:
-                    if node._row is None:
-                        node._grad = node._partial_left
+                _engine.is_whole = True
+                _add_what_leaves_held(nodes)
+            except BaseException:  # an interrupt: each leaf gets the whole pass or nothing, and keeps what it held
+                if _engine.is_whole:
+                    _add_what_leaves_held(nodes)
+                else:
+                    _give_back_what_leaves_held(nodes)
                 raise
-            for node in nodes:
-                if node._row is None:
-                    node._grad += node._partial_left
+            finally:
+                _engine.nodes = []
 
     def _send_gradients(self, seed: float, nodes: list[Value], is_sorted: bool) -> None:
         """Fill in the gradients of the nodes given, which are all of this graph, from zero."""
-        inspector = _engine.inspector
+        inspector = current_inspector()
         for node in nodes:
             node._grad = 0.0
         self._grad = seed
@@ -604,13 +775,13 @@ class Value:
         >>> J.forward()
         9.0
         """
-        if _engine.watcher is not None:
+        if _engine.watches:
             _decide("forward()", self)
         with _engine.lock:
             extra = self._with_extra()
             if extra.order is None:
                 extra.order = self._ancestors()
-            inspector = _engine.inspector
+            inspector = current_inspector()
             for node in extra.order:
                 if node._row is not None:
                     _evaluate(node, node._row)
@@ -631,7 +802,7 @@ class Value:
 
     def detach(self) -> Value:
         """Return a leaf with the same data, outside the graph."""
-        if _engine.watcher is not None:
+        if _engine.watches:
             stopped = _decide("detach()", self)
             if isinstance(stopped, Value):
                 return stopped
@@ -666,35 +837,31 @@ class Value:
         and a pass that was interrupted does no harm. This node's own mark is the base.
         """
         base = _engine.next_mark
-        bound = base
         found: list[Value] = [self]
         self._mark = base
-        try:
-            for node in found:
-                bound += 2
-                left = node._left
-                if left is not None:
-                    if left._mark <= base:
-                        left._mark = base
-                        found.append(left)
-                    left._mark += 1
-                right = node._right
-                if right is not None:
-                    if right._mark <= base:
-                        right._mark = base
-                        found.append(right)
-                    right._mark += 1
-                extra = node._extra
-                if extra is not None and extra.operands is not None:
-                    bound += len(extra.operands)
-                    for operand in extra.operands:
-                        if isinstance(operand, Value):
-                            if operand._mark <= base:
-                                operand._mark = base
-                                found.append(operand)
-                            operand._mark += 1
-        finally:
-            _engine.next_mark = bound
+        for node in found:
+            _engine.next_mark += 2
+            left = node._left
+            if left is not None:
+                if left._mark <= base:
+                    left._mark = base
+                    found.append(left)
+                left._mark += 1
+            right = node._right
+            if right is not None:
+                if right._mark <= base:
+                    right._mark = base
+                    found.append(right)
+                right._mark += 1
+            extra = node._extra
+            if extra is not None and extra.operands is not None:
+                _engine.next_mark += len(extra.operands)
+                for operand in extra.operands:
+                    if isinstance(operand, Value):
+                        if operand._mark <= base:
+                            operand._mark = base
+                            found.append(operand)
+                        operand._mark += 1
         return found
 
     def draw(self, **options: Any) -> Picture:
@@ -944,7 +1111,7 @@ class Value:
 
 def _compare(relation: Callable[[Any, Any], Any], value: Value, other: object) -> Any:
     """Compare with a number as a float does: exactly, whatever the size of an int; leave the rest to `other`."""
-    if _engine.watcher is not None:
+    if _engine.watches:
         _decide("comparison", value)
     return bool(relation(value._data, _python_number(other))) if is_number(other) else NotImplemented
 
@@ -994,17 +1161,17 @@ def _node(
     node._right = right
     node._partial_left = partial_left
     node._partial_right = partial_right
-    if _engine.contexts:
+    if _engine.contexts > 0:
         _settle(node)
     return node
 
 
 def _settle(node: Value) -> None:
     """Do with a new node what the contexts that are open ask for: show it to the inspector, make it a leaf."""
-    inspector = _engine.inspector
+    inspector = _setting("inspector")
     if inspector is not None:
         inspector("build", node)
-    if not is_recording() and not _decide("no_grad()", node):
+    if not is_recording() and (not _engine.watches or not _decide("no_grad()", node)):
         node._row = None
         node._left = None
         node._right = None
@@ -1022,7 +1189,7 @@ def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None
     node._partial_left = left_constant
     node._partial_right = right_constant
     _evaluate(node, op)
-    if _engine.contexts:
+    if _engine.contexts > 0:
         _settle(node)
     return node
 
@@ -1087,7 +1254,7 @@ def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
     node._row = op
     node._with_extra().operands = operands
     _evaluate(node, op)
-    if _engine.contexts:
+    if _engine.contexts > 0:
         _settle(node)
     return node
 
@@ -1210,6 +1377,25 @@ def _send_gradient_of_dot(operands: tuple[object, ...], grad: float) -> None:
     bias = operands[2 * n]
     if isinstance(bias, Value):
         bias._grad += grad
+
+
+def _add_what_leaves_held(nodes: list[Value]) -> None:
+    """Add to the gradient of each leaf what it held before the pass; a second call does nothing."""
+    for node in nodes:
+        if node._row is None:  # at once, as an interrupt comes between two statements
+            node._grad, node._partial_left = node._grad + node._partial_left, -0.0  # x + -0.0 is x for every x
+
+
+def _give_back_what_leaves_held(nodes: list[Value]) -> None:
+    """Give the leaves the gradients that they held before the pass."""
+    for node in nodes:
+        if node._row is None:
+            node._grad = node._partial_left
+
+
+def _set_gradients(nodes: list[Value], gradients: list[float]) -> None:
+    for node, gradient in zip(nodes, gradients):
+        node._grad = gradient
 
 
 def _evaluate(node: Value, op: Op) -> None:
@@ -1349,13 +1535,20 @@ def _gradients_of(y: Value, xs: list[Value], nodes: list[Value]) -> list[float]:
     every = nodes + xs
     before = [node._grad for node in every]
     try:
+        _engine.held = before
+        _engine.nodes = every
         for x in xs:  # one that y does not depend on no pass sets to zero
             x._grad = 0.0
         y._send_gradients(1.0, nodes, False)
-        return [x._grad for x in xs]
+        gradients = [x._grad for x in xs]
+        _set_gradients(every, before)
+        return gradients
+    except BaseException:
+        _set_gradients(every, before)
+        raise
     finally:
-        for node, grad in zip(every, before):
-            node._grad = grad
+        _engine.nodes = []
+        _engine.held = None
 
 
 def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[float]:
@@ -1369,6 +1562,8 @@ def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[f
         every = nodes + xs + ys
         before = [node._grad for node in every]
         try:
+            _engine.held = before
+            _engine.nodes = every
             for node in every:
                 node._grad = 0.0
             for x, speed in zip(xs, speeds):
@@ -1378,10 +1573,15 @@ def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[f
             for node in nodes:
                 if node._row is not None:
                     _receive_tangent(node, moves)
-            return [y._grad for y in ys]
+            tangents = [y._grad for y in ys]
+            _set_gradients(every, before)
+            return tangents
+        except BaseException:
+            _set_gradients(every, before)
+            raise
         finally:
-            for node, grad in zip(every, before):
-                node._grad = grad
+            _engine.nodes = []
+            _engine.held = None
 
 
 def _receive_tangent(node: Value, moves: i64) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Graph, Value, define_op, dot, exp, logsumexp, mean, no_grad, ops, tanh, total
-from autograd_lite.value import application, watch_decisions
+from autograd_lite.value import Context, application
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
 ROWS = dict(zip([*OPERATORS, operator.pow], [ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW]))
@@ -294,24 +294,19 @@ DECISIONS = [
 @pytest.mark.parametrize(("decide", "what"), DECISIONS)
 def test_a_decision_on_the_data_is_told_to_who_watches(decide, what):
     told, v = [], Value(2.0)
-    assert watch_decisions(lambda *news: told.append(news)) is None
-    try:
+    with Context("watcher", lambda *news: told.append(news)):
         decide(v)
-    finally:
-        watch_decisions(None)
     decide(v)
     assert told == [(what, v)]
 
 
-def test_watchers_follow_one_another():
-    def first(what, value):
-        raise AssertionError
-
-    try:
-        assert watch_decisions(first) is None
-        assert watch_decisions(None) is first
-    finally:
-        watch_decisions(None)
+def test_the_innermost_watcher_is_told():
+    told, v = [], Value(2.0)
+    with Context("watcher", lambda *news: told.append(1)):
+        with Context("watcher", lambda *news: told.append(2)):
+            float(v)
+        float(v)
+    assert told == [2, 1]
 
 
 # --- NumPy ------------------------------------------------------------------------------------------------------------

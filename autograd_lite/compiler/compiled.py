@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from keyword import iskeyword
@@ -21,6 +20,7 @@ from autograd_lite.compiler.libraries import RESERVED
 from autograd_lite.compiler.plan import Plan
 from autograd_lite.compiler.source import write_source
 from autograd_lite.compiler.trace import TraceError, compiling, is_compiling
+from autograd_lite.locks import Locked
 from autograd_lite.text import escaped
 from autograd_lite.value import add_gradients
 
@@ -56,7 +56,7 @@ def compile(function: Callable[..., Any]) -> CompiledFunction:
     return CompiledFunction(function)
 
 
-class CompiledFunction:
+class CompiledFunction(Locked):
     """A function of scalars that runs on batches. Made by `compile`.
 
     It is traced when it is first called, once for each shape of its arguments. The parameters' data are read anew at
@@ -73,11 +73,11 @@ class CompiledFunction:
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
             raise TypeError(f"compile takes a function of Values, got {type(function).__name__}: {function!r}")
+        super().__init__()
         self.function = function
         functools.update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self._plans: dict[Any, Plan] = {}
-        self._lock = threading.RLock()
         self._of_objects: WeakKeyDictionary[Any, dict[Any, Plan]] = WeakKeyDictionary()
 
     def __get__(self, instance: Any, owner: type | None = None) -> CompiledFunction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,9 +17,7 @@ from autograd_lite import ops
 from autograd_lite.callers import is_own, line_of, user_line
 from autograd_lite.ops import Op
 from autograd_lite.text import escaped, quoted
-from autograd_lite.value import Value, recording, watch_decisions
-
-_one_at_a_time = threading.RLock()  # the watcher is one for all threads
+from autograd_lite.value import Context, Value, recording
 
 
 # What detach() is in a program: the number itself, towards which nothing is sent back.
@@ -94,8 +93,9 @@ def trace(function: Callable[..., Any], sample: Sample) -> Trace:
     """
     inputs: list[Value] = []
     args, kwargs = sample(lambda numbers: _to_leaves(numbers, inputs))
-    with _watching() as watch:
-        watch.inputs = {id(leaf) for leaf in inputs}
+    watch = _Watch()
+    watch.inputs = {id(leaf) for leaf in inputs}
+    with Context("watcher", watch):
         try:
             result = function(*args, **kwargs)
         except Exception as error:
@@ -204,15 +204,36 @@ def compiling() -> Iterator[None]:
     Nor does the garbage collector run: the passes make many objects and no garbage.
     """
     collects = gc.isenabled()
-    gc.disable()
-    token = _is_compiling.set(True)
+    thread = threading.get_ident()
+    token = None
     try:
+        if collects:
+            _without_collector.add(thread)
+        gc.disable()
+        token = _is_compiling.set(True)
         with recording():
             yield
     finally:
-        _is_compiling.reset(token)
+        if token is not None:
+            _is_compiling.reset(token)
         if collects:
             gc.enable()
+            _without_collector.discard(thread)
+
+
+_without_collector: Final[set[int]] = set()  # the threads that compile, and found the collector running
+
+
+def _begin_in_child() -> None:
+    """Let a forked process have its collector, which a thread of its parent had stopped for a while."""
+    own = {threading.get_ident()}
+    if _without_collector - own:
+        gc.enable()
+    _without_collector.intersection_update(own)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def is_compiling() -> bool:
@@ -341,19 +362,6 @@ setattr(_WatchedFloat, "__bool__", _deciding("__bool__", "bool()"))  # noqa: B01
 setattr(_WatchedFloat, "__hash__", _deciding("__hash__", "hash()"))  # noqa: B010
 
 
-@contextmanager
-def _watching() -> Iterator[_Watch]:
-    watch = _Watch()
-    with _one_at_a_time:
-        before = watch_decisions(watch)
-        try:
-            yield watch
-        finally:
-            watch_decisions(before)
-
-
-@contextmanager
-def watching() -> Iterator[None]:
-    """Within this context what reads the number of a Value of this thread is a TraceError."""
-    with _watching():
-        yield
+def watching() -> Context:
+    """Return a context in which what reads the number of a Value of the current task is a TraceError."""
+    return Context("watcher", _Watch())

@@ -29,9 +29,9 @@ FLOORS: dict[str, tuple[str, str]] = {
     "graph": ("a read-only view, and its formula", "graph formula symbolic expression"),
     "functions": ("of Values or of floats", "functions define"),
     "anomaly": ("the first nan, and its line", "anomaly"),
-    "value": ("one node; forward, backward", "value callers _native"),
+    "value": ("one node; forward, backward", "value callers decorators _native"),
     "ops": ("the table of operations", "ops arithmetic"),
-    "files": ("whole files; text in columns and on one line", "files tables text notebook"),
+    "files": ("whole files, text in columns and on one line, locks", "files tables text notebook locks"),
 }
 
 

@@ -1,0 +1,257 @@
+"""An interrupt at any instant leaves everything as it was: an exception is raised after each call, and at each line of a pass."""
+
+import contextlib
+import gc
+import os
+import sys
+
+import numpy as np
+import pytest
+
+import autograd_lite
+from autograd_lite import Value, compile, data, dot, fit, grad, jacobian, losses, nn, no_grad, optim, predict
+from autograd_lite.value import _engine, gradients_of, is_recording, tangents_of
+
+PACKAGE = os.path.dirname(autograd_lite.__file__) + os.sep
+TRACED = not autograd_lite.NATIVE  # the native passes cannot be interrupted, only what they call
+
+
+class Interrupt(KeyboardInterrupt):
+    """Like Ctrl-C, but certainly ours."""
+
+
+def interrupted(function, place, *, by_line):
+    """Call a function, and raise at the event of this number in the package's code; return how many there were.
+
+    The events are the lines that begin; or the calls that have returned, of Python and of C. Not those while a context is
+    entered or left.
+    """
+    count = 0
+
+    def event(frame, kind, _):
+        nonlocal count
+        if kind in kinds and frame.f_code.co_filename.startswith(PACKAGE) and not is_at_a_border(frame):
+            count += 1
+            if count == place:
+                setter(None)
+                raise Interrupt
+        return event
+
+    kinds = ("line",) if by_line else ("c_return", "return")
+    setter = sys.settrace if by_line else sys.setprofile
+    before = sys.gettrace() if by_line else sys.getprofile()
+    try:
+        setter(event)
+        function()
+    except Interrupt:
+        pass
+    finally:
+        setter(before)
+    return count
+
+
+def is_at_a_border(frame):
+    for _ in range(6):
+        if frame is None:
+            return False
+        if frame.f_code.co_name in ("__enter__", "__exit__", "__del__") or frame.f_globals.get("__name__") == "contextlib":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def places(function, *, by_line, sample):
+    """The numbers of the events to raise at: of all, or of some spread over them."""
+    count = interrupted(function, 0, by_line=by_line)
+    step = 1 if sample is None else max(1, count // sample)
+    return range(1, count + 1, step)
+
+
+@contextlib.contextmanager
+def unchanged():
+    """What belongs to the process is as it was."""
+    errors = np.geterr()
+    yield
+    v = Value(2.0)
+    assert float(v) == 2.0
+    assert v > 1.0
+    assert is_recording()
+    assert (v * 2.0).parents == (v,)
+    assert np.geterr() == errors
+    assert gc.isenabled()
+    assert _engine.watches == []
+    assert _engine.contexts == 0
+    assert _engine.calls == 0
+
+
+SAMPLE = pytest.mark.parametrize("sample", [25, pytest.param(None, marks=pytest.mark.torture)])
+
+
+# --- the passes -------------------------------------------------------------------------------------------------------
+
+
+def graph():
+    leaves = [Value(0.5 + i) for i in range(6)]
+    y = dot(leaves[:3], leaves[3:]) + sum(leaf * leaf for leaf in leaves)
+    return leaves, y * leaves[0]
+
+
+@pytest.mark.skipif(not TRACED, reason="a native pass is not interrupted")
+@pytest.mark.parametrize("is_replayed", [False, True])
+@SAMPLE
+def test_backward_loses_no_gradient(is_replayed, sample):
+    leaves, y = graph()
+    if is_replayed:
+        y.forward()
+    y.backward()
+    whole = [leaf.grad for leaf in leaves]
+    for place in places(y.backward, by_line=True, sample=sample and 60):
+        for i, leaf in enumerate(leaves):
+            leaf.grad = 10.0 + i
+        with unchanged():
+            interrupted(y.backward, place, by_line=True)
+        held = [leaf.grad for leaf in leaves]
+        nothing, all_of_it = [10.0 + i for i in range(6)], [w + 10.0 + i for i, w in enumerate(whole)]
+        assert held in (nothing, all_of_it)
+        for leaf in leaves:
+            leaf.grad = 0.0
+        y.backward()
+        assert [leaf.grad for leaf in leaves] == whole
+
+
+@pytest.mark.skipif(not TRACED, reason="a native pass is not interrupted")
+@pytest.mark.parametrize("name", ["forward", "zero_grad", "topological_order"])
+@SAMPLE
+def test_the_next_pass_is_right(name, sample):
+    leaves, y = graph()
+    y.backward()
+    whole, data_of_y = [leaf.grad for leaf in leaves], y.data
+    for place in places(getattr(y, name), by_line=True, sample=sample):
+        with unchanged():
+            interrupted(getattr(y, name), place, by_line=True)
+        assert y.forward() == data_of_y
+        for leaf in leaves:
+            leaf.grad = 0.0
+        y.backward()
+        assert [leaf.grad for leaf in leaves] == whole
+
+
+@pytest.mark.skipif(not TRACED, reason="a native pass is not interrupted")
+@SAMPLE
+def test_derivatives_without_a_trace_leave_none(sample):
+    leaves, y = graph()
+    y.backward()
+    held = [node.grad for node in y.topological_order()]
+    for work in (lambda: gradients_of(y, leaves), lambda: tangents_of([y], leaves, [1.0] * 6)):
+        expected = work()
+        for place in places(work, by_line=True, sample=sample):
+            with unchanged():
+                interrupted(work, place, by_line=True)
+            assert [node.grad for node in y.topological_order()] == held
+            assert work() == expected
+
+
+@SAMPLE
+def test_derivatives_as_functions(sample):
+    def f(x, y):
+        with no_grad():
+            scale = x.data
+        return x * y * scale
+
+    work = {
+        "grad": lambda: grad(f)(2.0, 3.0),
+        "jacobian": lambda: jacobian(lambda xs: [x * xs[0] for x in xs])([1.0, 2.0]),
+    }
+    for call in work.values():
+        expected = call()
+        for place in places(call, by_line=False, sample=sample):
+            with unchanged():
+                interrupted(call, place, by_line=False)
+            assert call() == expected
+
+
+# --- programs ---------------------------------------------------------------------------------------------------------
+
+
+@SAMPLE
+def test_compile(sample):
+    w = Value(2.0)
+    X = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    def work():
+        return compile(lambda x: (w * x[0] + x[1]).tanh())(X).tolist()
+
+    expected = work()
+    for place in places(work, by_line=False, sample=sample):
+        with unchanged():
+            interrupted(work, place, by_line=False)
+        assert work() == expected
+
+
+@SAMPLE
+def test_a_program_that_is_interrupted_goes_on(sample):
+    w = Value(2.0)
+    f = compile(lambda x: (w * x).tanh())
+    X = [1.0, 2.0, 3.0]
+    mean = f.backward(X)
+    gradient = w.grad
+    for place in places(lambda: f.backward(X), by_line=False, sample=sample):
+        w.grad = 1.0
+        with unchanged():
+            interrupted(lambda: f.backward(X), place, by_line=False)
+        assert w.grad in (1.0, 1.0 + gradient)
+        w.grad = 0.0
+        assert (f.backward(X), w.grad) == (mean, gradient)
+
+
+def make_net():
+    return nn.Sequential(nn.Layer(2, 3, seed=1), nn.Dropout(0.2, seed=1), nn.Layer(3, 1, seed=2))
+
+
+@pytest.mark.parametrize("engine", ["eager", "auto"])
+@SAMPLE
+def test_fit(engine, sample):
+    X, y = data.xor()
+    seen = []
+
+    def train():
+        net = make_net()
+        optimizer = optim.Adam(net.parameters(), lr=0.01)
+        seen[:] = [net, optimizer, list(optimizer.params)]
+        options = {"validation": (X, y), "metrics": "accuracy", "callbacks": [lambda history: None], "engine": engine}
+        fit(
+            net,
+            X,
+            y,
+            loss=losses.binary_cross_entropy,
+            optimizer=optimizer,
+            epochs=2,
+            progress=False,
+            seed=0,
+            **options,
+        )
+        return [p.data for p in net.parameters()]
+
+    expected = train()
+    for place in places(train, by_line=False, sample=sample):
+        with unchanged():
+            interrupted(train, place, by_line=False)
+        if seen:
+            net, optimizer, params = seen
+            assert all(module.training for _, module in net.named_modules())
+            assert all(m.multipliers is None for _, m in net.named_modules() if isinstance(m, nn.Dropout))
+            assert [id(p) for p in optimizer.params] == [id(p) for p in params]
+    assert train() == expected
+
+
+@pytest.mark.parametrize("rows", [10, 300])
+@SAMPLE
+def test_predict(rows, sample):
+    net = make_net()
+    X = np.linspace(-1.0, 1.0, 2 * rows).reshape(rows, 2)
+    expected = predict(net, X).tolist()
+    for place in places(lambda: predict(net, X), by_line=False, sample=sample and 10):
+        with unchanged():
+            interrupted(lambda: predict(net, X), place, by_line=False)
+        assert all(module.training for _, module in net.named_modules())
+    assert predict(net, X).tolist() == expected

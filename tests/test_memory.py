@@ -33,16 +33,21 @@ tasks = {
     "unpickle": lambda: pickle.loads(pickled), "repr": lambda: repr(y),
     "numbers": lambda: (float(y), int(y), int(y * 1e9), round(y, 2), y.as_integer_ratio(), y < 2, hash(y)),
 }
+# All that handles the failure exists before, because it has no memory either. (PicklingError is what pickle makes of it
+# where it looks for a module.)
+OUT_OF_MEMORY = (MemoryError, pickle.PicklingError)
+with_memory = _testcapi.remove_mem_hooks
+
 # A function of its own, and a short one: CPython 3.11 loops for ever where it has no memory for the place of a handler.
 def runs(task, *failing):
     _testcapi.set_nomemory(*failing)
     try:
         task()
         return True
-    except (MemoryError, pickle.PicklingError):  # as pickle calls it where it looks for a module
+    except OUT_OF_MEMORY:
         return False
     finally:
-        _testcapi.remove_mem_hooks()
+        with_memory()
 
 gc.freeze()
 for name, task in tasks.items():

@@ -38,24 +38,29 @@ def gradient_of_square():
     return x.grad
 
 
+def futures(n):
+    """What one task waits for and another sets."""
+    return [asyncio.get_running_loop().create_future() for _ in range(n)]
+
+
 # --- tasks ------------------------------------------------------------------------------------------------------------
 
 
 def test_another_task_records_while_one_awaits_inside_no_grad():
     async def quiet(entered, finished):
         with no_grad():
-            entered.set()
-            await finished.wait()
+            entered.set_result(None)
+            await asyncio.wait_for(finished, 60)
             return gradient_of_square()
 
     async def loud(entered, finished):
-        await entered.wait()
+        await asyncio.wait_for(entered, 60)
         gradient = gradient_of_square()
-        finished.set()
+        finished.set_result(None)
         return gradient
 
     async def main():
-        entered, finished = asyncio.Event(), asyncio.Event()
+        entered, finished = futures(2)
         return await asyncio.gather(quiet(entered, finished), loud(entered, finished))
 
     assert asyncio.run(main()) == [0.0, 6.0]
@@ -78,17 +83,17 @@ def test_what_is_awaited_inside_no_grad_is_inside():
 def test_a_task_that_outlives_the_block_it_was_started_in_records_again():
     async def child(left):
         before = is_recording()
-        await left.wait()
+        await asyncio.wait_for(left, 60)
         with no_grad():  # as elsewhere something is open
             pass
         return before, is_recording()
 
     async def main():
-        left = asyncio.Event()
+        (left,) = futures(1)
         with no_grad():
             task = asyncio.create_task(child(left))
             await asyncio.sleep(0)
-        left.set()
+        left.set_result(None)
         with no_grad():
             return await task
 
@@ -98,19 +103,19 @@ def test_a_task_that_outlives_the_block_it_was_started_in_records_again():
 def test_another_task_is_not_inspected():
     async def detecting(entered, finished):
         with detect_anomaly():
-            entered.set()
-            await finished.wait()
+            entered.set_result(None)
+            await asyncio.wait_for(finished, 60)
             with pytest.raises(AnomalyError):
                 Value(1e200) * 1e200
 
     async def other(entered, finished):
-        await entered.wait()
+        await asyncio.wait_for(entered, 60)
         product = Value(1e200) * 1e200
-        finished.set()
+        finished.set_result(None)
         return product.data
 
     async def main():
-        entered, finished = asyncio.Event(), asyncio.Event()
+        entered, finished = futures(2)
         return await asyncio.gather(detecting(entered, finished), other(entered, finished))
 
     assert asyncio.run(main()) == [None, float("inf")]

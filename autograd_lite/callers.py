@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from autograd_lite.text import escaped
 
+_MODULES: Final = f"{__name__.partition('.')[0]}."
 _PACKAGE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -75,7 +76,8 @@ def _is_of_a_library(frame: FrameType) -> bool:
 
 def is_own(frame: FrameType) -> bool:
     """Whether a frame runs code of this package."""
-    return frame.f_code.co_filename.startswith(_PACKAGE)
+    # (What mypyc compiled has a path of its own.)
+    return frame.f_code.co_filename.startswith(_PACKAGE) or frame.f_globals.get("__name__", "").startswith(_MODULES)
 
 
 def _cell(path: str) -> str:

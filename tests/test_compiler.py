@@ -1029,3 +1029,17 @@ def test_each_kind_of_number_is_compared_once(data):
     for column in range(columns):
         assert {row[column] for row in compared} == {*batch[:, column].tolist()}
     assert kinds.new(batch.T) == []
+
+
+def test_a_bias_that_is_a_factor_too_keeps_its_share_of_the_gradient():
+    a, b, c = parameters = [Value(2.0), Value(3.0), Value(0.5)]
+    assert_same(lambda x: a * (b * (c - x[0]) + a * x[1] + b), parameters, np.array([[1.0, 2.0], [0.3, -1.0]]))
+
+
+def test_products_of_parameters_alone_that_leave_gaps_in_a_matrix():
+    p, q, r, s = parameters = [Value(0.1 * i) for i in range(1, 5)]
+    assert_same(
+        lambda x: p * s + tanh(s * r + q * r) + tanh(r * r + p * r) + tanh(p * r + q * r) + 0.0 * x,
+        parameters,
+        np.array([1.0, 2.0]),
+    )

@@ -103,14 +103,14 @@ class _Differentiator:
             elif statement.op is not None:
                 self._through_operation(statement, gradient)
             else:
-                biases: dict[int, tuple[Part, Send]] = {}
+                biases: dict[int, tuple[Part, int]] = {}
                 for part in statement.parts:
                     before = len(self.sends)
                     self._through_part(part, gradient, statement.shape)
                     if not self._wanted(part.factors[0]):
                         continue
                     if part.with_bias is not None:
-                        biases[id(part.with_bias[0])] = part, self.sends[before]
+                        biases[id(part.with_bias[0])] = part, before
                     elif id(part) in biases:
                         self._merge_bias(*biases[id(part)], self.sends[before])
         self._clear(False, np.flatnonzero(~self.written[False]))  # parameters that the result does not depend on
@@ -140,10 +140,13 @@ class _Differentiator:
             return False
         return bool((self.uses[flat] == 1).all()) and strides_of(sent.index) is not None
 
-    def _merge_bias(self, part: Part, weights: Send, bias: Send) -> None:
+    def _merge_bias(self, part: Part, first: int, bias: Send) -> None:
         """Compute the gradients of weights and bias in one product with the inputs and their row of ones."""
+        weights = self.sends[first]
         if part.with_bias is None or weights.add != bias.add or len(weights.clear) or len(bias.clear):
             return
+        if any([send.target.overlaps(bias.target) for send in self.sends[first + 1 :] if send is not bias]):
+            return  # it would be added before what is to be there first
         _, columns, with_ones = part.with_bias
         assert isinstance(weights.value, Part)
         value = Part(1.0, (weights.value.factors[0], with_ones), weights.value.spec)

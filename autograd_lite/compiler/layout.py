@@ -41,7 +41,7 @@ class Layout:
         self, name: str, terms: Sequence[Term | None], coordinates: list[tuple[int, int]] | None = None
     ) -> Rows:
         """Give rows to terms, one after the other; None leaves a gap. Coordinates (l, r) are theirs in a grid."""
-        lane = terms[0].lane if terms and terms[0] is not None else True
+        lane = next((term.lane for term in terms if term is not None), True)
         start = self.rows if lane else self.places
         index = np.arange(start, start + len(terms))
         number = len(self.blocks)

@@ -44,6 +44,11 @@ class Rows:
         """The gradient of these rows."""
         return Rows(self.lane, self.index, True)
 
+    def overlaps(self, other: Rows) -> bool:
+        """Whether some row belongs to both."""
+        same_array = (self.lane, self.gradient) == (other.lane, other.gradient)
+        return same_array and bool(np.isin(self.index, other.index).any())
+
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells it from other operands."""

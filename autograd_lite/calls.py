@@ -56,15 +56,15 @@ class Call:
                 for i, part in self.parts(self.leaves).items():
                     lifted[i] = part
             self.outer = calls.get()
-            token = calls.set(self)
             try:
+                calls.set(self)
                 if self.is_quiet:
                     with recording():
                         self.output = f(*lifted, **kwargs)
                 else:
                     self.output = f(*lifted, **kwargs)
             finally:
-                calls.reset(token)
+                calls.set(self.outer)  # also after an interrupt that came just when it was set
         finally:
             end_call()
 

@@ -101,7 +101,7 @@ def start(scratch: Path, wheel: Path, name: str, packages: str, files: str) -> s
         run([*install, *REQUIREMENTS])
         run([*install, "--no-deps", str(wheel)])
     tests = [f"tests/test_{file}.py" for file in files.split()] + ["tests/pyodide/test_in_pyodide.py"]
-    pytest = ["-o", "addopts=", "-p", "no:cacheprovider", "--capture=sys", "-q", *tests]
+    pytest = ["-o", "addopts=", "-o", "faulthandler_timeout=0", "-p", "no:cacheprovider", "--capture=sys", "-q", *tests]
     pytest += [f"--deselect=tests/{test}" for test in sorted(LEFT_OUT)]
     command = ["node", HERE / "run.mjs", pyodide, site, PROJECT, scratch / "cache", packages, *pytest]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -71,7 +71,7 @@ def _users(frames: list[tuple[FrameType, int]]) -> Line:
 
 
 def _is_of_a_library(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith((*_LIBRARIES, "<frozen "))
+    return frame.f_code.co_filename.startswith((*_LIBRARIES, "<frozen ", "<string>"))
 
 
 def is_own(frame: FrameType) -> bool:

@@ -69,7 +69,7 @@ def _running(frame: FrameType) -> object:
     """
     instructions = list(dis.get_instructions(frame.f_code))
     running = next(i for i in instructions if i.offset == frame.f_lasti)
-    if running.opname == "STORE_SUBSCR":
+    if running.opname in ("STORE_SUBSCR", "STORE_SLICE"):
         return _Assignment
     if "CALL" not in running.opname or _start(running) is None:
         return None

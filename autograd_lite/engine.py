@@ -12,7 +12,6 @@ import numpy as np
 from autograd_lite import losses
 from autograd_lite.compiler.arguments import Arguments
 from autograd_lite.compiler.bind import Bound
-from autograd_lite.compiler.check import compare
 from autograd_lite.compiler.compiled import CompiledFunction, compile
 from autograd_lite.compiler.plan import Plan
 from autograd_lite.compiler.trace import compiling
@@ -180,20 +179,8 @@ class CompiledEngine:
         Exception
             What net or loss raise for a sample for which the program has a finite loss.
         """
-        few = [array[samples].astype(np.float64) for array in self._arguments.arrays]
-        with np.errstate(all="ignore"):
-            bound = Bound(self._code, len(samples), np.float64)
-            self._plan.load(bound, few)
-            bound.forward()
         with compiling():
-            compare(
-                self._sample_loss,
-                self._arguments,
-                samples,
-                self._plan.outputs(bound),
-                self._plan.trace,
-                is_single=False,
-            )
+            self._plan.compare(self._sample_loss, self._arguments, samples)
 
     def refresh(self) -> None:
         """After other code had a hand in it: take over what it did to the parameters, and to net, loss and optimiser.

@@ -72,4 +72,5 @@ def test_every_allocation_may_fail():
     run = subprocess.run([sys.executable, "-P", "-c", PROGRAM], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
     failures = dict(line.split() for line in run.stdout.splitlines())
-    assert all(int(failures[name]) > 5 for name in ("build", "deepcopy", "pickle"))
+    least = 10 if sys.version_info < (3, 13) else 5  # where only single allocations fail
+    assert all(int(failures[name]) > least for name in ("build", "deepcopy", "pickle"))

@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compiler.arguments import Arguments
-from autograd_lite.compiler.trace import Trace, TraceError, flatten, name_of
+from autograd_lite.compiler.trace import Trace, TraceError, flatten, map_numbers, name_of
 from autograd_lite.text import quoted
 from autograd_lite.value import Value, gradients_of
 
@@ -47,6 +47,11 @@ class Kinds:
         self._batches: dict[int, None] = {}
         self._left = _IN_ALL
 
+    @property
+    def are_settled(self) -> bool:
+        """Whether so many samples were compared that no more are searched for new kinds."""
+        return self._left <= 0
+
     def new(self, columns: Any) -> list[int]:
         """Some samples of kinds that were not compared before. They count as compared from now on.
 
@@ -55,7 +60,7 @@ class Kinds:
         columns : array of shape (numbers of a sample, samples)
         """
         batch = hash(columns.tobytes())
-        if self._left <= 0 or batch in self._batches:
+        if self.are_settled or batch in self._batches:
             return []
         last = columns.shape[1] - 1
         spread = [0, last // 2, last] if self._left == _IN_ALL else []  # of the first batch, whatever their kind
@@ -162,12 +167,8 @@ def _itself(function: Callable[..., Any], arguments: Arguments, i: int) -> Any:
     try:
         return function(*args, **kwargs)
     except (AttributeError, TypeError):
-        args, kwargs = arguments.sample(i, _to_values)
+        args, kwargs = arguments.sample(i, lambda numbers: map_numbers(Value, numbers))
         return function(*args, **kwargs)
-
-
-def _to_values(numbers: Any) -> Any:
-    return [_to_values(item) for item in numbers] if isinstance(numbers, list) else Value(numbers)
 
 
 def _agree(

@@ -67,15 +67,26 @@ class Plan:
     def _check_first(self, function: Callable[..., Any], arguments: Arguments) -> None:
         """Compare results, and gradients, for samples of all kinds."""
         samples = self._kinds.new(_columns(arguments.arrays))
-        few = [array[samples].astype(np.float64) for array in arguments.arrays]
-        bound = Bound(self.code, len(samples), np.float64)
-        outputs = self._forward(bound, few)
-        compare(function, arguments, samples, outputs, self.trace, is_single=False, largest=_largest(bound.values))
+        bound, outputs = self.compare(function, arguments, samples)
         if self.trace.shape == () and np.isfinite(outputs).all():
             with np.errstate(all="ignore"):
                 bound.backward()
             gradient = bound.d_parameters[self.program.parameters]
             compare_gradients(function, arguments, samples, gradient, self.trace.parameters)
+
+    def compare(self, function: Callable[..., Any], arguments: Arguments, samples: list[int]) -> tuple[Bound, Any]:
+        """Run the program on some samples, in double precision, and compare with the function; see `check.compare`.
+
+        Returns
+        -------
+        bound : Bound
+            The program with arrays for these samples.
+        outputs : array
+        """
+        bound = Bound(self.code, len(samples), np.float64)
+        outputs = self._forward(bound, [array[samples].astype(np.float64) for array in arguments.arrays])
+        compare(function, arguments, samples, outputs, self.trace, is_single=False, largest=_largest(bound.values))
+        return bound, outputs
 
     def check(self, function: Callable[..., Any], arguments: Arguments, bound: Bound, outputs: Any) -> None:
         """Compare the results of a call with the function itself, for samples of new kinds and for one more.
@@ -91,7 +102,7 @@ class Plan:
         Exception
             What the function itself raises, where the program has a finite result.
         """
-        samples = set(self._kinds.new(_columns(arguments.arrays)))
+        samples = set() if self._kinds.are_settled else set(self._kinds.new(_columns(arguments.arrays)))
         cost = _NODE * len(self.trace.nodes)  # of one sample
         self._saved += len(self.code.source) * _CHARACTER + bound.values.size * _NUMBER
         if self._calls < _FIRST or count_of_values() != self._created or self._saved > 10.0 * cost:

@@ -136,15 +136,14 @@ def _refuse_for_floats(function: Callable[..., Any], sample: Sample, error: Exce
 
 def _try_watched_floats(function: Callable[..., Any], sample: Sample, watch: _Watch) -> None:
     """Run the function on floats that are watched as Values are: it may ask for the type before it decides."""
-    args, kwargs = sample(lambda numbers: _to_watched(numbers, watch))
+    args, kwargs = sample(lambda numbers: map_numbers(lambda number: _WatchedFloat(number, watch), numbers))
     with suppress(Exception):  # what is wrong with plain floats is found, or allowed for, when they are compared
         function(*args, **kwargs)
 
 
-def _to_watched(numbers: Any, watch: _Watch) -> Any:
-    if isinstance(numbers, list):
-        return [_to_watched(item, watch) for item in numbers]
-    return _WatchedFloat(numbers, watch)
+def map_numbers(make: Callable[[float], Any], numbers: Any) -> Any:
+    """A float, or nested lists of floats, with what `make` makes of each."""
+    return [map_numbers(make, item) for item in numbers] if isinstance(numbers, list) else make(numbers)
 
 
 def _to_leaves(numbers: Any, leaves: list[Value]) -> Any:

@@ -18,82 +18,87 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import losses as losses
     from autograd_lite import metrics as metrics
     from autograd_lite import nn as nn
+    from autograd_lite import ops as ops
     from autograd_lite import optim as optim
     from autograd_lite import plots as plots
     from autograd_lite import scikit as scikit
-    from autograd_lite.adjoints import gradients as gradients
-    from autograd_lite.adjoints import tangents as tangents
-    from autograd_lite.anomaly import AnomalyError as AnomalyError
-    from autograd_lite.anomaly import detect_anomaly as detect_anomaly
-    from autograd_lite.checks import GradientError as GradientError
-    from autograd_lite.checks import check_gradients as check_gradients
-    from autograd_lite.checks import numerical_gradient as numerical_gradient
-    from autograd_lite.compiler import TraceError as TraceError
-    from autograd_lite.compiler import compile as compile
+    from autograd_lite.compiler.front.trace import TraceError as TraceError
+    from autograd_lite.compiler.function import compile as compile
     from autograd_lite.define import define_op as define_op
-    from autograd_lite.drawing import draw as draw
-    from autograd_lite.drawing import explain as explain
-    from autograd_lite.drawing import play as play
-    from autograd_lite.drawing import steps as steps
-    from autograd_lite.expression import ExpressionError as ExpressionError
-    from autograd_lite.expression import parse as parse
+    from autograd_lite.derivatives.anomaly import AnomalyError as AnomalyError
+    from autograd_lite.derivatives.anomaly import detect_anomaly as detect_anomaly
+    from autograd_lite.derivatives.minimize import minimize as minimize
+    from autograd_lite.derivatives.numerical import GradientError as GradientError
+    from autograd_lite.derivatives.numerical import check_gradients as check_gradients
+    from autograd_lite.derivatives.numerical import numerical_gradient as numerical_gradient
+    from autograd_lite.derivatives.passes import gradients as gradients
+    from autograd_lite.derivatives.passes import tangents as tangents
+    from autograd_lite.derivatives.transforms import derivative as derivative
+    from autograd_lite.derivatives.transforms import grad as grad
+    from autograd_lite.derivatives.transforms import hessian as hessian
+    from autograd_lite.derivatives.transforms import hvp as hvp
+    from autograd_lite.derivatives.transforms import jacobian as jacobian
+    from autograd_lite.derivatives.transforms import jvp as jvp
+    from autograd_lite.derivatives.transforms import value_and_grad as value_and_grad
+    from autograd_lite.derivatives.transforms import vjp as vjp
+    from autograd_lite.drawing.pages.explain import explain as explain
+    from autograd_lite.drawing.pages.live import play as play
+    from autograd_lite.drawing.pages.player import steps as steps
+    from autograd_lite.drawing.svg.picture import draw as draw
     from autograd_lite.functions import *  # noqa: F403
-    from autograd_lite.graph import Graph as Graph
-    from autograd_lite.history import DivergedError as DivergedError
-    from autograd_lite.history import History as History
-    from autograd_lite.history import WorkerError as WorkerError
-    from autograd_lite.minimizing import minimize as minimize
-    from autograd_lite.prediction import predict as predict
-    from autograd_lite.serialization import load as load
-    from autograd_lite.serialization import save as save
-    from autograd_lite.training import fit as fit
-    from autograd_lite.transforms import derivative as derivative
-    from autograd_lite.transforms import grad as grad
-    from autograd_lite.transforms import hessian as hessian
-    from autograd_lite.transforms import hvp as hvp
-    from autograd_lite.transforms import jacobian as jacobian
-    from autograd_lite.transforms import jvp as jvp
-    from autograd_lite.transforms import value_and_grad as value_and_grad
-    from autograd_lite.transforms import vjp as vjp
+    from autograd_lite.graph.parse import ExpressionError as ExpressionError
+    from autograd_lite.graph.parse import parse as parse
+    from autograd_lite.graph.view import Graph as Graph
+    from autograd_lite.nn.predict import predict as predict
+    from autograd_lite.nn.saving import load as load
+    from autograd_lite.nn.saving import save as save
+    from autograd_lite.training.fit import fit as fit
+    from autograd_lite.training.history import DivergedError as DivergedError
+    from autograd_lite.training.history import History as History
+    from autograd_lite.training.history import WorkerError as WorkerError
     from autograd_lite.value import Value as Value
     from autograd_lite.value import no_grad as no_grad
 
     NATIVE: bool  # whether the engine is the native extension
 
-# The public names, by the room that they live in. A room is loaded when the first of its names is used, so that
+# The public names, by the module that they live in. A module is loaded when the first of its names is used, so that
 # `import autograd_lite` is instant.
-_ROOMS = {
+_NAMES_IN = {
     "value": "Value no_grad",
     "functions": "acos acosh asin asinh atan atan2 atanh cbrt clip cos cosh dot elu equal erf erfc exp exp2 expm1 gelu greater hypot leaky_relu less log log10 log1p log2 log_softmax logsumexp maximum mean minimum prod relu sigmoid sign silu sin sinh softmax softplus sqrt tan tanh total where",
     "define": "define_op",
-    "graph": "Graph",
-    "expression": "ExpressionError parse",
-    "adjoints": "gradients tangents",
-    "transforms": "derivative grad hessian hvp jacobian jvp value_and_grad vjp",
-    "anomaly": "AnomalyError detect_anomaly",
-    "checks": "GradientError check_gradients numerical_gradient",
-    "minimizing": "minimize",
-    "compiler": "TraceError compile",
-    "drawing": "draw explain play steps",
-    "training": "fit",
-    "history": "DivergedError History WorkerError",
-    "prediction": "predict",
-    "serialization": "load save",
+    "graph.view": "Graph",
+    "graph.parse": "ExpressionError parse",
+    "derivatives.passes": "gradients tangents",
+    "derivatives.transforms": "derivative grad hessian hvp jacobian jvp value_and_grad vjp",
+    "derivatives.anomaly": "AnomalyError detect_anomaly",
+    "derivatives.numerical": "GradientError check_gradients numerical_gradient",
+    "derivatives.minimize": "minimize",
+    "drawing.svg.picture": "draw",
+    "drawing.pages.explain": "explain",
+    "drawing.pages.player": "steps",
+    "drawing.pages.live": "play",
+    "compiler.function": "compile",
+    "compiler.front.trace": "TraceError",
+    "nn.predict": "predict",
+    "nn.saving": "load save",
+    "training.fit": "fit",
+    "training.history": "DivergedError History WorkerError",
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
-# The rooms that are public as modules: `nn.MLP`.
-_MODULES = ("data", "losses", "metrics", "nn", "optim", "plots", "scikit")
+_MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
+# The modules that are public as such: `nn.MLP`.
+_MODULES = ("data", "losses", "metrics", "nn", "ops", "optim", "plots", "scikit")
 
 __version__ = "0.1.0"
-__all__ = ["NATIVE", *_ROOM_OF, *_MODULES]
+__all__ = ["NATIVE", *_MODULE_OF, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     value: Any
     if name == "NATIVE":
         value = not importlib.import_module("autograd_lite.value").__file__.endswith(".py")  # type: ignore[union-attr]
-    elif name in _ROOM_OF:
-        value = getattr(importlib.import_module(f"autograd_lite.{_ROOM_OF[name]}"), name)
+    elif name in _MODULE_OF:
+        value = getattr(importlib.import_module(f"autograd_lite.{_MODULE_OF[name]}"), name)
     elif name in _MODULES:
         value = importlib.import_module(f"autograd_lite.{name}")
     else:
@@ -103,8 +108,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 if "linecache" in sys.modules:  # tracebacks may be shown with their source
-    importlib.import_module("autograd_lite.notebook").prepare()
+    importlib.import_module("autograd_lite._support.notebook").prepare()

@@ -13,10 +13,10 @@ from typing import NoReturn
 
 import autograd_lite
 from autograd_lite import Value, draw, explain, steps
-from autograd_lite.expression import ExpressionError, evaluate
-from autograd_lite.files import replacing
-from autograd_lite.tables import in_columns
-from autograd_lite.text import escaped, quoted
+from autograd_lite._support.columns import in_columns
+from autograd_lite._support.files import replacing
+from autograd_lite._support.text import escaped, quoted
+from autograd_lite.graph.parse import ExpressionError, evaluate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, final
 
+from autograd_lite._support.text import escaped
 from autograd_lite.ops import Op, is_number
-from autograd_lite.text import escaped
 
 
 def define_op(

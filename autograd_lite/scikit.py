@@ -9,8 +9,8 @@ import importlib as _importlib
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
-    from autograd_lite.estimators import Classifier as Classifier
-    from autograd_lite.estimators import Regressor as Regressor
+    from autograd_lite.training.estimators import Classifier as Classifier
+    from autograd_lite.training.estimators import Regressor as Regressor
 
 __all__ = ["Classifier", "Regressor"]
 
@@ -18,7 +18,7 @@ __all__ = ["Classifier", "Regressor"]
 def __getattr__(name: str) -> _typing.Any:
     if name not in __all__:
         raise AttributeError(f"autograd_lite.scikit has no {name!r}; there are {' and '.join(__all__)}")
-    return getattr(_importlib.import_module("autograd_lite.estimators"), name)
+    return getattr(_importlib.import_module("autograd_lite.training.estimators"), name)
 
 
 def __dir__() -> list[str]:

@@ -20,15 +20,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
 from autograd_lite import ops
-from autograd_lite._native import i64, mypyc_attr
+from autograd_lite._support.mypyc import i64, mypyc_attr
+from autograd_lite._support.text import escaped, quoted
 from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, ieee_power, in_words, is_number
-from autograd_lite.text import escaped, quoted
-
-if TYPE_CHECKING:
-    from autograd_lite.drawing import Picture
 
 
 @final
@@ -252,7 +249,7 @@ class Context:
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as one that runs inside this context."""
-        from autograd_lite.decorators import inside
+        from autograd_lite._support.decorators import inside
 
         return inside(self, function)
 
@@ -863,12 +860,6 @@ class Value:
                             found.append(operand)
                         operand._mark += 1
         return found
-
-    def draw(self, **options: Any) -> Picture:
-        """Draw the graph of this node: `autograd_lite.draw(self, **options)`, a `Picture`."""
-        from autograd_lite.drawing import draw
-
-        return draw(self, **options)
 
     # --- copies -------------------------------------------------------------------------------------------------------
 

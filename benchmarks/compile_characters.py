@@ -13,8 +13,7 @@ import time
 
 import numpy as np
 
-from autograd_lite import Value, dot, logsumexp, mean, softmax
-from autograd_lite.compiler import compile
+from autograd_lite import Value, compile, dot, logsumexp, mean, softmax
 
 LETTERS, SIZE, HEADS = 27, 16, 4
 

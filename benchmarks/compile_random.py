@@ -10,8 +10,7 @@ import time
 
 import numpy as np
 
-from autograd_lite import Value, maximum, sqrt, tanh
-from autograd_lite.compiler import compile
+from autograd_lite import Value, compile, maximum, sqrt, tanh
 
 
 def expression(operations, seed=0):

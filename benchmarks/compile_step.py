@@ -21,8 +21,8 @@ import time
 import numpy as np
 
 from autograd_lite import data, losses, nn, optim
-from autograd_lite.engine import CompiledEngine
-from autograd_lite.training import fit
+from autograd_lite.training.compiled import CompiledEngine
+from autograd_lite.training.fit import fit
 
 LEARNING_RATE = 0.1
 

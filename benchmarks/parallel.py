@@ -21,9 +21,9 @@ import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 from autograd_lite import data, losses, nn, optim
-from autograd_lite.engine import CompiledEngine
-from autograd_lite.parallel import ParallelEngine
-from autograd_lite.shards import shard_sizes
+from autograd_lite.training.compiled import CompiledEngine
+from autograd_lite.training.parallel import ParallelEngine
+from autograd_lite.training.shards import shard_sizes
 
 SHARDS = (1, 2, 4, 8, 16, 32, 64)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import autograd_lite
 from autograd_lite import NATIVE, Graph, Value, __version__, cli, functions, parse
 from autograd_lite.cli import main
-from autograd_lite.expression import ExpressionError, evaluate
+from autograd_lite.graph.parse import ExpressionError, evaluate
 
 
 def run(capsys, *arguments):

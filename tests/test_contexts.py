@@ -13,7 +13,7 @@ import warnings
 import pytest
 
 from autograd_lite import AnomalyError, Value, compile, define_op, detect_anomaly, no_grad, sqrt
-from autograd_lite.compiler.trace import watching
+from autograd_lite.compiler.front.trace import watching
 from autograd_lite.value import _engine, is_recording, recording
 
 

@@ -4,8 +4,3 @@ Four passes, each in its own module, data flowing one way: `trace` runs the func
 `normalise` rewrites it as sums of products, `schedule` arranges equal scalars as blocks and finds the matrix products,
 `emit` writes straight-line NumPy code. Between the last two, `differentiate` adds the backward pass.
 """
-
-from autograd_lite.compiler.compiled import CompiledFunction, compile
-from autograd_lite.compiler.trace import TraceError
-
-__all__ = ["CompiledFunction", "TraceError", "compile"]

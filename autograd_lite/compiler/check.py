@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.compiler.arguments import Arguments
-from autograd_lite.compiler.trace import Trace, TraceError, flatten, map_numbers, name_of
-from autograd_lite.text import quoted
+from autograd_lite._support.text import quoted
+from autograd_lite.compiler.front.arguments import Arguments
+from autograd_lite.compiler.front.trace import Trace, TraceError, flatten, map_numbers, name_of
 from autograd_lite.value import Value, gradients_of
 
 _FEW: Final = (

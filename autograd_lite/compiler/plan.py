@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compiler.arguments import Arguments
-from autograd_lite.compiler.bind import Bound, Code
 from autograd_lite.compiler.check import Kinds, compare, compare_gradients
-from autograd_lite.compiler.normalise import normalise
-from autograd_lite.compiler.program import Program
-from autograd_lite.compiler.schedule import schedule
-from autograd_lite.compiler.terms import NormalForm
-from autograd_lite.compiler.trace import Trace, compiling, trace
+from autograd_lite.compiler.front.arguments import Arguments
+from autograd_lite.compiler.front.normalise import normalise
+from autograd_lite.compiler.front.terms import NormalForm
+from autograd_lite.compiler.front.trace import Trace, compiling, trace
+from autograd_lite.compiler.ir.program import Program
+from autograd_lite.compiler.ir.schedule import schedule
+from autograd_lite.compiler.numpy.bind import Bound, Code
+from autograd_lite.compiler.text.argument_names import argument_names
 from autograd_lite.value import count_of_values
 
 _KEPT_SIZES = 8  # of batches, with the arrays for them
@@ -57,7 +58,7 @@ class Plan:
     def _compile(self, function: Callable[..., Any], arguments: Arguments) -> None:
         self.trace: Trace = trace(function, partial(arguments.sample, 0))
         self.form: NormalForm = normalise(self.trace)
-        self.names = arguments.describe(function)
+        self.names = argument_names(arguments, function)
         sizes = [int(np.prod(array.shape[1:], dtype=int)) for array in arguments.arrays]
         self.program: Program = schedule(self.form, list(zip(self.names, sizes, strict=True)))
         self.code = Code(self.program, with_backward=self.trace.shape == ())

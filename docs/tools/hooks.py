@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import house
+import architecture
 import snippets
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
@@ -33,7 +33,7 @@ _made: dict[str, list[str]] = {}
 
 @event_priority(100)  # before the plugin that recognises notebooks
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that live outside docs/, and the picture of the house."""
+    """Add the pages that live outside docs/, and the picture of the architecture."""
     lessons = sorted((ROOT / "notebooks").glob("*.ipynb"))
     gallery = [
         path for path in sorted((ROOT / "notebooks" / "gallery").iterdir()) if path.suffix in (".md", ".svg", ".gif")
@@ -44,9 +44,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
         files.append(File.generated(config, name.lower(), content=text))
-    if (old := files.get_file_from_path("house.svg")) is not None:
+    if (old := files.get_file_from_path("architecture.svg")) is not None:
         files.remove(old)
-    files.append(File.generated(config, "house.svg", content=house.picture()))
+    files.append(File.generated(config, "architecture.svg", content=architecture.picture()))
     files.append(File.generated(config, "passes.svg", content=_passes()))
     return files
 
@@ -123,7 +123,7 @@ def _passes() -> str:
         "emit": ["NumPy code", f"{calls} array calls"],
     }
     wires = {(a, b): f"{a}, then {b}" for a, b in itertools.pairwise(boxes)}
-    return house.draw_boxes(boxes, wires, "The compiler's passes, for a 2-16-16-1 net and its loss", "LR")
+    return architecture.draw_boxes(boxes, wires, "The compiler's passes, for a 2-16-16-1 net and its loss", "LR")
 
 
 def _shown(value: Any) -> str:

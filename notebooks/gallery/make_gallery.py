@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autograd_lite import Value, dot, draw, mean, relu, sigmoid, steps, tanh
-from autograd_lite.drawing import Picture
+from autograd_lite.drawing.svg.picture import Picture
 
 HERE = Path(__file__).parent
 Net = list[list[tuple[list[Value], Value]]]

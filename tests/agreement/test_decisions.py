@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from decisions import COMPARISONS, FOUND, NOTICED
 
-from autograd_lite import Value, compile, fit, no_grad, optim, predict
-from autograd_lite.compiler import TraceError
+from autograd_lite import TraceError, Value, compile, fit, no_grad, optim, predict
 
 DECISIONS = {**COMPARISONS, **NOTICED, **FOUND}
 ODD = -2.0

@@ -9,8 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from autograd_lite import Value, atan, compile, maximum, minimum, ops, sigmoid, tanh, total
-from autograd_lite.compiler import TraceError
+from autograd_lite import TraceError, Value, atan, compile, maximum, minimum, ops, sigmoid, tanh, total
 
 ROWS = [op for op in ops.TABLE.values() if op.public]
 TRIED = [0.0, -1.0, 2.0, -2.5, 800.0, -800.0, 1e200, -1e200, 1.7e308]

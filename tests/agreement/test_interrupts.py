@@ -11,7 +11,7 @@ import pytest
 
 import autograd_lite
 from autograd_lite import Value, compile, data, dot, fit, grad, jacobian, losses, nn, no_grad, optim, predict
-from autograd_lite.objections import calls
+from autograd_lite.derivatives.objections import calls
 from autograd_lite.value import _engine, gradients_of, is_recording, tangents_of
 
 PACKAGE = os.path.dirname(autograd_lite.__file__) + os.sep

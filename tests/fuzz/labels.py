@@ -17,9 +17,9 @@ from harness import Guard, in_memory, instrumented, main
 
 with instrumented():
     from autograd_lite import Value, define_op, draw, explain, steps
-    from autograd_lite.drawing import picture
-    from autograd_lite.drawing.live import LivePicture
-    from autograd_lite.drawing.text import clean
+    from autograd_lite.drawing.pages.live import LivePicture
+    from autograd_lite.drawing.scene.typesetting import clean
+    from autograd_lite.drawing.svg import picture
 
 
 class Renderer:

@@ -17,7 +17,7 @@ import reference
 
 with instrumented():
     from autograd_lite import Graph, Value
-    from autograd_lite.expression import ExpressionError, evaluate
+    from autograd_lite.graph.parse import ExpressionError, evaluate
 
 NAMES = {"w": 0.5, "x": -2.0, "é": 3.0}
 SYMBOLS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow", ast.USub: "neg"}

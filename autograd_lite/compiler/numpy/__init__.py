@@ -1,0 +1,1 @@
+"""The program as NumPy calls that run."""

@@ -1,0 +1,146 @@
+"""A compiled program with the arrays that it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.compiler.ir.differentiate import differentiate
+from autograd_lite.compiler.ir.program import Program
+from autograd_lite.compiler.numpy.emit import Emitter
+from autograd_lite.compiler.numpy.operands import SAMPLES
+
+
+class Code:
+    """The program of one traced function as Python code, and what it takes to make its arrays.
+
+    It keeps nothing of the graph, so that it is small; and it can be pickled, to run elsewhere.
+
+    Parameters
+    ----------
+    program : Program
+        What to write.
+    with_backward : bool
+        Whether to write the backward pass as well.
+    """
+
+    def __init__(self, program: Program, with_backward: bool) -> None:
+        emitter = Emitter(program)
+        operands = emitter.operands
+        for statement in program.statements:
+            emitter.statement(statement)
+        forward, operands.lines = operands.lines, []
+        if with_backward:
+            for send in differentiate(program):
+                emitter.send(send)
+        self.source = _function("forward", forward) + "\n\n" + _function("backward", operands.lines)
+        self.code: CodeType = _compiled(self.source)
+        self.rows, self.places = program.rows, program.places
+        self.ones, self.fillers, self.numbers = program.ones, program.fillers, program.constants
+        # Where each output is: whether it is a row, and which; or the number that it is.
+        self.outputs: list[float | tuple[bool, int]] = [
+            x if isinstance(x, float) else (x.lane, row) for x, row in program.outputs
+        ]
+        self.buffers, self.views, self.constants = operands.buffers, operands.views, operands.constants
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "code"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.code = _compiled(self.source)
+
+
+class Bound:
+    """A program and its arrays for one batch size. `forward()` and `backward()` run it.
+
+    Parameters
+    ----------
+    code : Code
+        The program.
+    samples : int
+        The size of the batch.
+    dtype : NumPy dtype
+        float64 or float32.
+    parameters : array, optional
+        The vector of the parameters and of what depends on them alone, and `d_parameters` its gradient: shared between
+        programs of several batch sizes.
+    """
+
+    forward: Callable[[], None]
+    backward: Callable[[], None]
+
+    def __init__(self, code: Code, samples: int, dtype: Any, parameters: Any = None, d_parameters: Any = None) -> None:
+        self.samples = samples
+        self.values = np.zeros((code.rows, samples), dtype)
+        self.values[code.ones] = 1.0
+        for number, row in code.fillers.items():
+            self.values[row] = number
+        self.d_values = np.zeros_like(self.values)
+        self.parameters = np.zeros(code.places, dtype) if parameters is None else parameters
+        self.d_parameters = np.zeros(code.places, dtype) if d_parameters is None else d_parameters
+        for place, number in code.numbers:
+            self.parameters[place] = number
+        arrays: dict[str, Any] = {
+            "values": self.values,
+            "d_values": self.d_values,
+            "parameters": self.parameters,
+            "d_parameters": self.d_parameters,
+        }
+        for name, shape in code.buffers.items():
+            arrays[name] = np.zeros([samples if n == SAMPLES else n for n in shape], dtype)
+        for name, constant in code.constants.items():
+            if isinstance(constant, tuple) and constant[0] == "flat":
+                _, buffer, lane = constant
+                arrays[name] = arrays[buffer].reshape((-1, samples) if lane else (-1,))
+            elif isinstance(constant, np.ndarray) and constant.dtype.kind == "f":
+                arrays[name] = constant.astype(dtype)
+            else:
+                arrays[name] = constant
+        for name, view in code.views.items():
+            arrays[name] = view.make(arrays)
+        namespace: dict[str, Any] = {**_FUNCTIONS, **arrays}
+        exec(code.code, namespace)
+        self.forward = namespace["forward"]
+        self.backward = namespace["backward"]
+        for output in code.outputs:
+            if isinstance(output, float):
+                continue
+            lane, row = output
+            if lane:
+                self.d_values[row] = 1.0 / samples
+            else:
+                self.d_parameters[row] = 1.0
+        output = code.outputs[0]
+        if isinstance(output, float):
+            self._output = np.array([output])
+        elif output[0]:
+            self._output = self.values[output[1]]
+        else:
+            self._output = self.parameters[output[1] : output[1] + 1]
+        self._weights = np.full(len(self._output), 1.0 / len(self._output), dtype)
+
+    def mean(self) -> Any:
+        """The mean of the first output over the batch."""
+        return self._output.dot(self._weights)
+
+
+def _compiled(source: str) -> CodeType:
+    return compile(source, "<compiled by autograd_lite>", "exec")
+
+
+def _function(name: str, lines: list[str]) -> str:
+    return "\n    ".join([f"def {name}():", *(lines or ["pass"])])
+
+
+_FUNCTIONS: dict[str, Any] = {
+    **{name: getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), np.ufunc)},
+    "einsum": np.einsum,
+    "where": np.where,
+    "copyto": np.copyto,
+    "inf": np.inf,  # numbers are written by their repr
+    "nan": np.nan,
+}

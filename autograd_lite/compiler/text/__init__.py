@@ -1,0 +1,1 @@
+"""The program as text to read, for NumPy, PyTorch and JAX."""

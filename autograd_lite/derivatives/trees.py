@@ -1,0 +1,177 @@
+"""The structure of arguments: numbers in nested lists, tuples, dicts and NumPy arrays, and the way there and back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from autograd_lite._support.text import escaped
+from autograd_lite.value import Value, count_values
+
+Number = Value | float
+
+
+class Block(NamedTuple):
+    """A number by itself (its shape is `()`), or the numbers of one array."""
+
+    name: str
+    shape: tuple[int, ...]
+    numbers: list[Number]
+
+
+class Tree:
+    """The numbers of a nested structure, in order.
+
+    Parameters
+    ----------
+    structure : number, Value, or nested lists, tuples, dicts and NumPy arrays of them
+    name : str
+        What messages call the structure.
+
+    Raises
+    ------
+    TypeError
+        If there is anything else in it; the message says where.
+
+    Examples
+    --------
+    >>> tree = Tree({"w": [1.0, 2.0], "b": 3.0}, "net")
+    >>> tree.numbers, tree.names
+    ([1.0, 2.0, 3.0], ["net['w'][0]", "net['w'][1]", "net['b']"])
+    >>> tree.fill([10.0, 20.0, 30.0])
+    {'w': [10.0, 20.0], 'b': 30.0}
+    """
+
+    __slots__ = ("_blocks", "name", "numbers", "structure")
+
+    def __init__(self, structure: object, name: str) -> None:
+        self.structure: Final = structure
+        self.name: Final = name
+        self._blocks: list[Block] | None = None
+        if type(structure) is list and count_values(structure) >= 0:  # the usual structures, without blocks
+            self.numbers: list[Number] = structure
+        elif type(structure) is float or type(structure) is Value:
+            self.numbers = [structure]
+        else:
+            self.numbers = [number for block in self.blocks for number in block.numbers]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The numbers by themselves and the arrays, in order."""
+        if self._blocks is None:
+            try:
+                self._blocks = list(_blocks(self.structure, self.name))
+            except RecursionError:
+                raise TypeError(f"{self.name} is nested too deeply, or contains itself") from None
+        return self._blocks
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the structure is one number."""
+        return [(block.name, block.shape) for block in self.blocks] == [(self.name, ())]
+
+    @property
+    def names(self) -> list[str]:
+        """Where each number stands."""
+        return [name for block in self.blocks for name in _names(block.name, block.shape)]
+
+    def fill(self, numbers: Iterable[Number]) -> Any:
+        """Other numbers in the same structure."""
+        if self._blocks is None:  # one number, or a list of them
+            return list(numbers) if type(self.structure) is list else next(iter(numbers))
+        return self.map_blocks(split(numbers, self.blocks, to_array))
+
+    def map_blocks(self, contents: Iterable[Any]) -> Any:
+        """Anything in the same structure, one thing for each block."""
+        return _rebuild(self.structure, iter(contents))
+
+    def matches(self, other: Tree) -> bool:
+        """Whether both have the same places."""
+        start, other_start = len(self.name), len(other.name)
+        return [name[start:] for name in self.names] == [name[other_start:] for name in other.names]
+
+
+def split(
+    numbers: Iterable[Number], blocks: Sequence[Block], make: Callable[[list[Number], tuple[int, ...]], Any]
+) -> Iterator[Any]:
+    """Deal numbers out to blocks, and make each block's array of its share."""
+    rest = iter(numbers)
+    for block in blocks:
+        yield make([next(rest) for _ in block.numbers], block.shape)
+
+
+def to_array(numbers: Sequence[Number], shape: tuple[int, ...]) -> Any:
+    """An array of floats, or of objects if some are Values; without a shape, the number by itself."""
+    if not shape:
+        return numbers[0]
+    import numpy
+
+    if not any([isinstance(number, Value) for number in numbers]):
+        return numpy.array(numbers, dtype=float).reshape(shape)
+    array = numpy.empty(len(numbers), dtype=object)
+    array[:] = numbers
+    return array.reshape(shape)
+
+
+def as_number(x: object, name: str) -> Number:
+    """A Value as it is, a real number as a float; `name` says in the error what it was."""
+    if getattr(x, "ndim", None) == 0 and hasattr(x, "item"):  # an array without axes, maybe of a Value
+        x = x.item()
+    if isinstance(x, (Value, float)):
+        return x if isinstance(x, Value) else float(x)
+    try:
+        return Value(x).data
+    except TypeError:
+        shown = repr(x)
+        shown = shown if len(shown) < 80 else "..."
+        raise TypeError(
+            f"{escaped(name)} is neither a number nor a list, tuple, dict or array of numbers: {type(x).__name__} {shown}"
+        ) from None
+
+
+def _is_array(x: object) -> bool:
+    numpy = sys.modules.get("numpy")  # where nobody has loaded NumPy there are no arrays
+    return numpy is not None and isinstance(x, numpy.ndarray) and x.ndim > 0
+
+
+def _blocks(structure: Any, name: str) -> Iterator[Block]:
+    if isinstance(structure, (list, tuple)):
+        for i, part in enumerate(structure):
+            yield from _blocks(part, f"{name}[{i}]")
+    elif isinstance(structure, dict):
+        for key, part in structure.items():
+            yield from _blocks(part, f"{name}[{key!r}]")
+    elif _is_array(structure):
+        flat = structure.ravel().tolist()
+        for x, place in zip(flat, _names(name, structure.shape), strict=True):
+            if isinstance(x, (list, tuple, dict)) or _is_array(x):
+                raise TypeError(
+                    f"{escaped(name)} is a ragged array: {escaped(place)} is a {type(x).__name__}, not a number"
+                )
+        numbers = [as_number(x, place) for x, place in zip(flat, _names(name, structure.shape), strict=True)]
+        yield Block(name, structure.shape, numbers)
+    elif isinstance(structure, (set, frozenset)):
+        raise TypeError(
+            f"{escaped(name)} is a {type(structure).__name__}, whose numbers have no order: use a list or a tuple"
+        )
+    else:
+        yield Block(name, (), [as_number(structure, name)])
+
+
+def _names(name: str, shape: tuple[int, ...]) -> list[str]:
+    names = [name]
+    for length in shape:
+        names = [f"{start}[{i}]" for start in names for i in range(length)]
+    return names
+
+
+def _rebuild(structure: Any, contents: Iterator[Any]) -> Any:
+    if isinstance(structure, tuple):
+        parts = [_rebuild(part, contents) for part in structure]
+        return type(structure)(*parts) if hasattr(structure, "_fields") else tuple(parts)
+    if isinstance(structure, list):
+        return [_rebuild(part, contents) for part in structure]
+    if isinstance(structure, dict):
+        return {key: _rebuild(part, contents) for key, part in structure.items()}
+    return next(contents)

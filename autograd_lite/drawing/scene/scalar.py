@@ -1,0 +1,182 @@
+"""The scalar level of detail: one box for each node, one wire for each operand."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Final
+
+from autograd_lite import ops
+from autograd_lite.drawing.scene.boxes import Box, Scene, Wire
+from autograd_lite.drawing.scene.typesetting import NO_GRADIENT, clean, number, operation
+from autograd_lite.graph.view import Graph
+from autograd_lite.value import Value
+
+_LONGEST_TITLE: Final = 80
+
+
+class View:
+    """A graph, and what to show of it at any level of detail."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        show: tuple[str, ...] = ("data", "grad"),
+        partials: bool = False,
+        color_by: str | None = None,
+    ) -> None:
+        self.graph = graph
+        self.show = show
+        self.partials = partials
+        self.color_by = color_by
+        self.has_gradient = graph.root.grad != 0.0
+
+    # What a graph that is far too large to draw can do without is found at its first use.
+
+    @cached_property
+    def number_of(self) -> dict[Value, int]:
+        """The place of each node in the graph."""
+        return {node: i for i, node in enumerate(self.graph.nodes)}
+
+    @cached_property
+    def roles(self) -> dict[Value, str]:
+        """Which leaves are parameters, by their names, and which are inputs."""
+        return _leaf_roles(self.graph)
+
+    @cached_property
+    def parameters(self) -> set[Value]:
+        """The leaves that are parameters."""
+        return {leaf for leaf, role in self.roles.items() if role == "parameter"}
+
+    def check_size(self, boxes: int, max_nodes: int, is_folded: bool, is_exact: bool = True) -> None:
+        """Refuse to draw more boxes than are wanted.
+
+        Raises
+        ------
+        ValueError
+            If there are more.
+        """
+        if boxes > max_nodes:
+            fold = "" if is_folded else ', fold it with detail="neuron" or detail="layer"'
+            raise ValueError(
+                f"this graph of {len(self.graph)} nodes would be {boxes} boxes{'' if is_exact else ' or more'}, more than"
+                f" max_nodes={max_nodes}: draw a part of it (any inner node can be the root){fold}, or raise max_nodes"
+            )
+
+    def title(self) -> str:
+        """The formula where it is short, else the name and the size."""
+        name = clean(self.graph.name(self.graph.root))
+        text = self.graph.expression(max_length=_LONGEST_TITLE)
+        if "\n" in text:  # written in lines, since it is long
+            return f"{name or 'graph'}: {len(self.graph)} nodes"
+        formula = clean(text, _LONGEST_TITLE)
+        return f"{name} = {formula}" if name and self.graph.root.op is not None else formula
+
+    def notes(self) -> list[str]:
+        """What the legend must say about gradients."""
+        if self.has_gradient or not ("grad" in self.show or self.color_by == "grad"):
+            return []
+        return [f"grad {NO_GRADIENT}: backward() has not been called"]
+
+    def text_of(self, node: Value) -> str:
+        """What to call a node in a sentence."""
+        name = clean(self.graph.name(node))
+        return name or (number(node.data) if node.op is None else f"({operation(node)})")
+
+    def rows(self, data: float, grad: float) -> list[tuple[str, str]]:
+        """The captions and numbers of a box."""
+        texts = {"data": number(data), "grad": number(grad) if self.has_gradient else NO_GRADIENT}
+        return [(caption, texts[caption]) for caption in self.show]
+
+    def heat(self, data: float, grad: float) -> float | None:
+        """The number that the fill of a box shows."""
+        if self.color_by == "grad":
+            return grad if self.has_gradient else None
+        return data if self.color_by == "data" else None
+
+    def box(self, node: Value) -> Box:
+        """The box of one node."""
+        name = clean(self.graph.name(node))
+        if node.op is None:
+            role, heading = self.roles[node], "" if name else self.roles[node]
+        else:
+            role, heading = "output" if node is self.graph.root else "operation", operation(node)
+        return Box(
+            f"n{self.number_of[node]}",
+            role,
+            heading,
+            name,
+            self.rows(node.data, node.grad),
+            f"{self.text_of(node)}\ndata {node.data!r}\ngrad {node.grad!r}",
+            self.heat(node.data, node.grad),
+        )
+
+
+def scalar_scene(view: View, expand: bool) -> Scene:
+    """One box for each node; with `expand`, each product of a `dot` apart from its sum."""
+    scene = Scene(view.title(), [], [], view.notes(), view.color_by)
+    if view.partials:
+        scene.notes.insert(0, "on the wires: the local derivative ∂child/∂parent")
+    first = 0
+    for node in view.graph.nodes:
+        box = view.box(node)
+        wires = [
+            Wire(f"e{first + i}", f"n{view.number_of[parent]}", box.id, *_wire_texts(view, node, parent, partial))
+            for i, (parent, partial) in enumerate(zip(node.parents, node.partials, strict=True))
+        ]
+        first += len(wires)
+        if expand and node.op is ops.DOT:
+            _unfold(scene, view, node, box, wires)
+        scene.boxes.append(box)
+        scene.wires += wires
+    return scene
+
+
+def _wire_texts(view: View, child: Value, parent: Value, partial: float) -> tuple[str, str]:
+    """The label and the tooltip of a wire."""
+    text = f"∂{view.text_of(child)} / ∂{view.text_of(parent)} = {partial!r}"
+    if view.has_gradient:
+        text += f"\nsends back {partial!r} × {child.grad!r} = {partial * child.grad!r}"
+    return number(partial) if view.partials else "", text
+
+
+def _unfold(scene: Scene, view: View, node: Value, box: Box, wires: list[Wire]) -> None:
+    """Put a box for each product between a dot and its operands; its own box becomes the sum of them."""
+    *factors, bias = node.operands
+    constant = 0.0 if isinstance(bias, Value) else bias
+    n = len(factors) // 2
+    remaining = iter(wires)
+    wire_of = [next(remaining) if isinstance(x, Value) else None for x in factors]
+    for k in range(n):
+        a, b = factors[k], factors[n + k]
+        if not isinstance(a, Value) and not isinstance(b, Value):
+            constant += a * b
+            continue
+        fixed = [x for x in (a, b) if not isinstance(x, Value)]
+        # The sum hands its gradient on as it is, so the product's is known too.
+        data, grad = float(a) * float(b), node.grad
+        product = Box(f"{box.id}p{k}", "operation", f"× {number(fixed[0])}" if fixed else "×")
+        product.rows = view.rows(data, grad)
+        product.heat = view.heat(data, grad)
+        product.tooltip = f"data {data!r}\ngrad {grad!r}"
+        scene.boxes.append(product)
+        for wire in (wire_of[k], wire_of[n + k]):
+            if wire is not None:
+                wire.head = product.id
+        wires.append(Wire(f"{box.id}s{k}", product.id, box.id, "1" if view.partials else ""))
+    box.heading = f"+ {number(constant)}" if constant else "+"
+
+
+_INDEX: Final = r"(\d+|_\w+|\[[^\]]*\])*"
+_WEIGHT: Final = re.compile(rf"(.*\.)?(?:w|weights?|gain|theta|θ){_INDEX}", re.IGNORECASE)
+_BIAS: Final = re.compile(rf"(.*\.)?(?:b|bias|biases){_INDEX}", re.IGNORECASE)
+
+
+def _leaf_roles(graph: Graph) -> dict[Value, str]:
+    leaves = graph.leaves
+    weights = {leaf: match for leaf in leaves if (match := _WEIGHT.fullmatch(graph.name(leaf)))}
+    biases = {leaf: match for leaf in leaves if (match := _BIAS.fullmatch(graph.name(leaf)))}
+    # A bias is called as the weights beside it are: `b` beside `w`, `layers[0].b` beside `layers[0].w[1]`.
+    owners = {match[1] for match in weights.values()}
+    parameters = {*weights, *(leaf for leaf, match in biases.items() if match[1] in owners)}
+    return {leaf: "parameter" if leaf in parameters else "input" for leaf in leaves}

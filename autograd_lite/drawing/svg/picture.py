@@ -1,0 +1,202 @@
+"""draw: a graph as a picture that shows itself, scales, and saves by file ending."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from autograd_lite._support.files import target_of, write_atomically
+from autograd_lite.drawing.scene.boxes import Scene, to_digraph
+from autograd_lite.drawing.scene.folding import fold
+from autograd_lite.drawing.scene.scalar import View, scalar_scene
+from autograd_lite.drawing.svg.graphviz import NoRendererError, finish_svg, render
+from autograd_lite.drawing.svg.sketch import sketch
+from autograd_lite.graph.view import Graph
+from autograd_lite.value import Value
+
+if TYPE_CHECKING:
+    import graphviz
+
+MAX_NODES: Final = 500
+_LARGE: Final = 400  # lines of DOT: a PNG of more would take longer to compress than to lay out
+_DETAILS: Final = ("auto", "scalar", "neuron", "layer")
+_DIRECTIONS: Final = ("LR", "TB", "RL", "BT")
+_SHOWN: Final = ("data", "grad")
+_ENDINGS: Final = (".svg", ".png", ".pdf", ".dot")
+
+
+class Picture:
+    """A drawn graph, as `draw()` returns it. In a notebook it displays itself, as wide as the cell at most.
+
+    Attributes
+    ----------
+    digraph : graphviz.Digraph
+        The graph in the words of the graphviz package.
+    title : str
+        The formula, or what the picture is of.
+
+    Examples
+    --------
+    >>> from autograd_lite import Value, draw
+    >>> x = Value(3.0, "x")
+    >>> picture = draw(x * x)
+    >>> picture.source.count("n0 -> n1"), "<svg" in picture.svg()
+    (2, True)
+    """
+
+    def __init__(self, scene: Scene, direction: str) -> None:
+        self.digraph: graphviz.Digraph = to_digraph(scene, direction)
+        self.title = scene.title
+        self._scene = scene
+        self._direction = direction
+        self._drawn = self.source
+        self._rendered = ("", "")  # a source and its SVG
+
+    def __repr__(self) -> str:
+        return f"<Picture of {self.title}>"
+
+    @property
+    def source(self) -> str:
+        """The graph in the DOT language."""
+        return str(self.digraph.source)
+
+    def svg(self) -> str:
+        """The picture as one `<svg>` element: for a file, or to put into a page.
+
+        The box of a node has the id `n` and the edge the id `e` with its place in `Graph.nodes` and `Graph.edges`; a
+        box also has the class of its role, and its numbers the classes `data` and `grad`. Where no Graphviz runs, as in a
+        browser, the layout is a simpler one of our own.
+        """
+        source = self.source
+        if source != self._rendered[0]:  # a layout is computed once, unless `digraph` was changed
+            try:
+                svg = render(source, "svg").decode()
+            except NoRendererError as error:
+                if source != self._drawn:
+                    message = (
+                        "there is neither `dot` nor the embedded renderer, and without them a changed digraph cannot"
+                    )
+                    raise NoRendererError(f"{message} be drawn: undo the change") from error
+                svg = sketch(self._scene, self._direction)
+            self._rendered = source, finish_svg(svg, self.title, self._scene.tooltips())
+        return self._rendered[1]
+
+    def png(self) -> bytes:
+        """The picture as a PNG file, on white: two pixels to a point, or one where the graph is large."""
+        large = len(self.digraph.body) > _LARGE
+        return render(self.source, "png", resolution=72 if large else 144)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture to a file, in the format of its ending: .svg, .png, .pdf or .dot.
+
+        There is never a half-written file: it appears whole, or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the ending is another one.
+        FileNotFoundError
+            If the directory is not there.
+        RuntimeError
+            If a PDF is asked for where the system has no Graphviz, or a PNG where nothing can draw one.
+        """
+        target = target_of(path, _ENDINGS)
+        ending = target.suffix.lower()
+        if ending == ".svg":
+            content = self.svg().encode()
+        elif ending == ".dot":
+            content = self.source.encode()
+        elif ending == ".png":
+            content = self.png()
+        else:
+            content = render(self.source, "pdf")
+        write_atomically(target, content)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        svg = self.svg()
+        return {"text/html": svg, "image/svg+xml": svg, "text/plain": repr(self)}
+
+
+def draw(
+    root: Value,
+    *,
+    direction: str = "LR",
+    partials: bool = False,
+    show: Collection[str] = _SHOWN,
+    names: Mapping[str, object] | None = None,
+    detail: str = "auto",
+    expand: bool = False,
+    color_by: str | None = None,
+    max_nodes: int = MAX_NODES,
+) -> Picture:
+    """Draw the graph that a Value was computed from.
+
+    Values flow from the leaves on the left to the result on the right; each box shows its operation, its name, its
+    data and its gradient. A gradient shows as "–" as long as `backward()` has not been called on `root`. Constants
+    stand in the box of their operation. Hover for all digits.
+
+    A leaf is drawn as a *parameter* where its name says so: the last part of the label is `w`, `weight`, `gain`,
+    `theta`, `b` or `bias`, with or without an index (`w1`, `b_out`, `layers[0].neurons[2].w[1]`), though a `b` is a
+    bias only beside a weight. Every other leaf is an *input*.
+
+    Parameters
+    ----------
+    root : Value
+        The result.
+    direction : {"LR", "TB", "RL", "BT"}
+        Where values flow: left to right, top to bottom, or the reverse.
+    partials : bool
+        Whether to write on each edge its local derivative ∂child/∂parent.
+    show : collection of {"data", "grad"}
+        The numbers in the boxes.
+    names : mapping of str to anything, optional
+        A namespace, such as `globals()`, that names the Values without a label.
+    detail : {"auto", "scalar", "neuron", "layer"}
+        What is one box: a node; a neuron (a `dot`, or a sum of products with weights, and its activation), with its
+        weights on its wires; or a layer (the neurons that have the same inputs). What is used for many samples is
+        drawn once. "auto" draws neurons where there are more than 60 operations, and layers where there are more than
+        20 neurons.
+    expand : bool
+        Whether to unfold each `dot` into its products and their sum.
+    color_by : {None, "data", "grad"}
+        Fill the boxes by the order of magnitude of a number, on a fixed scale, in place of the role. At "neuron", the
+        wires show the weights' data or gradients; at "layer", the box shows the root mean square of its parameters'.
+    max_nodes : int
+        Refuse to draw more boxes than this.
+
+    Raises
+    ------
+    TypeError
+        If `root` is no Value.
+    ValueError
+        If the graph has more than `max_nodes` nodes, or an option is unknown.
+
+    Examples
+    --------
+    >>> from autograd_lite import Value
+    >>> w, x, b, y = Value(2.0, "w"), Value(-2.0, "x"), Value(8.0, "b"), Value(2.0, "y")
+    >>> draw(0.5 * (w * x + b - y) ** 2)
+    <Picture of 0.5 * (w * x + b - y)**2>
+    """
+    if direction not in _DIRECTIONS:
+        raise ValueError(f"direction must be one of {', '.join(_DIRECTIONS)}, got {direction!r}")
+    if isinstance(show, str) or not isinstance(show, Collection) or any(part not in _SHOWN for part in show):
+        raise ValueError(f'show must be a collection of "data" and "grad", got {show!r}')
+    if detail not in _DETAILS:
+        raise ValueError(f"detail must be one of {', '.join(_DETAILS)}, got {detail!r}")
+    if color_by not in (None, *_SHOWN):
+        raise ValueError(f'color_by must be None, "data" or "grad", got {color_by!r}')
+    if expand and detail in ("neuron", "layer"):
+        raise ValueError(f"expand=True unfolds, detail={detail!r} folds: leave out one of them")
+    graph = Graph(root, names)
+    view = View(graph, tuple(part for part in _SHOWN if part in show), partials, color_by)
+    foldable = detail != "scalar" and not expand
+    scene = fold(view, detail, max_nodes) if foldable else None
+    if scene is None:
+        view.check_size(len(graph), max_nodes, foldable)  # before the work
+        scene = scalar_scene(view, expand)
+        if detail in ("neuron", "layer"):
+            scene.notes.append("no neurons found to fold: neither a dot nor a sum of products with weights")
+    view.check_size(len(scene.boxes), max_nodes, foldable)
+    return Picture(scene, direction)

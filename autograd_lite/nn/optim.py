@@ -1,0 +1,630 @@
+"""Optimisers: how a gradient becomes a step. Learning-rate schedules and gradient clipping beside them.
+
+Names, arguments and numbers are those of PyTorch. The rule of each optimiser is written once, in its `update`: it takes
+one parameter, its gradient and what the optimiser remembers of it, as floats or as NumPy arrays of many parameters at
+once, and returns the new ones.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict, Unpack
+
+from autograd_lite import ops
+from autograd_lite.nn.data import require_numpy
+from autograd_lite.nn.schedules import Schedule as Schedule
+from autograd_lite.nn.schedules import constant as constant
+from autograd_lite.nn.schedules import cosine as cosine
+from autograd_lite.nn.schedules import step_decay as step_decay
+from autograd_lite.nn.schedules import warm_up as warm_up
+from autograd_lite.value import Value
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSprop",
+    "clip_grad_norm",
+    "clip_grad_value",
+    "constant",
+    "cosine",
+    "step_decay",
+    "warm_up",
+]
+
+
+# A number of update rules: a float, or a NumPy array with one element a parameter.
+Number = Any
+
+
+_NO_SETTINGS = ("params", "steps")
+
+
+class _Clipping(TypedDict, total=False):
+    clip_norm: float | None
+    clip_value: float | None
+
+
+class Optimizer:
+    """What all optimisers share: the parameters, the learning rate, the number of steps, clipping.
+
+    Parameters
+    ----------
+    params : iterable of Value
+        The leaves to be changed.
+    lr : float or callable
+        The learning rate; or a schedule, which gives it for the number of steps made so far.
+    weight_decay : float
+        How much of each parameter is added to its gradient: the gradient of ½ weight_decay Σ p².
+    clip_norm, clip_value : float, optional
+        Scale the gradients down to this Euclidean norm at most; cut each off at ± this value. Done before each step, on
+        copies: the `.grad` stay as they are.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is no Value.
+    ValueError
+        If there are no parameters, one is no leaf or comes twice, or a number is out of range.
+
+    Attributes
+    ----------
+    params : list of Value
+    steps : int
+        How many steps have been made.
+    """
+
+    # What is remembered of each parameter, by name, with its value at the start.
+    _initial_state: dict[str, float]
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float | Schedule,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+    ) -> None:
+        self.params = _checked(params)
+        self.lr = lr
+        self.weight_decay = _not_negative("weight_decay", weight_decay)
+        self.clip_norm = clip_norm if clip_norm is None else _positive("clip_norm", clip_norm)
+        self.clip_value = clip_value if clip_value is None else _positive("clip_value", clip_value)
+        self.steps = 0
+        self._initial_state = {}
+        # Each a list of floats, or an array since step_array() was used; and the parameters that they belong to.
+        self._state: list[Any] = []
+        self._owners: list[Value] = []
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step. May be set at any time, to a number or to a schedule."""
+        if callable(self._lr):
+            return _not_negative("the learning rate of the schedule", self._lr(self.steps))
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float | Schedule) -> None:
+        self._lr = lr if callable(lr) else _not_negative("lr", lr)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradients of the parameters to zero, whatever `set_to_none` says: here a gradient is always a number."""
+        for p in self.params:
+            p.grad = 0.0
+
+    def step(self) -> None:
+        """Change each parameter's data by its gradient."""
+        gradients: Any = [p.grad for p in self.params]
+        if self.clip_norm is not None or self.clip_value is not None:
+            gradients = self._clipped(gradients)
+        state = [values if isinstance(values, list) else values.tolist() for values in self._started()]
+        self._state = state
+        lr = self.lr
+        for i, p in enumerate(self.params):
+            data, *remembered = self.update(p.data, gradients[i], lr, *[values[i] for values in state])
+            p.data = data
+            for values, value in zip(state, remembered):
+                values[i] = value
+        self.steps += 1
+
+    def step_array(self, parameters: Any, gradients: Any) -> Any:
+        """The same step on arrays: element i belongs to `params[i]`, whose own data and grad are left alone.
+
+        Parameters
+        ----------
+        parameters, gradients : numpy.ndarray of float, shape (number of parameters,)
+
+        Returns
+        -------
+        numpy.ndarray
+            The new parameters.
+        """
+        if self.clip_norm is not None or self.clip_value is not None:
+            gradients = _array(self._clipped(gradients.tolist()))
+        state = [_array(values) for values in self._started()] if self._initial_state else []
+        self._owners = self.params  # spares comparing them at the next step
+        parameters, *self._state = self.update(parameters, gradients, self.lr, *state)
+        self.steps += 1
+        return parameters
+
+    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+        """The rule: the parameter, its gradient, the learning rate and what is remembered → the new parameter and that."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to step: define update")
+
+    def _started(self) -> list[Any]:
+        """What is remembered, in the order of `params`, which may have been changed since; a new one is at its start."""
+        if self._owners is not self.params and self._owners != self.params:
+            state = self._state or [[] for _ in self._initial_state]
+            place = {p: i for i, p in enumerate(self._owners)} if state and len(state[0]) else {}
+            places = [place.get(p) for p in self.params]
+            self._state = [
+                [initial if i is None else float(values[i]) for i in places]
+                for values, initial in zip(state, self._initial_state.values())
+            ]
+            self._owners = list(self.params)
+        return self._state
+
+    # --- saving -------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it takes to go on with the training to the bit: a dict of numbers and lists, fit for JSON.
+
+        It holds the settings, the number of steps, and what is remembered of each parameter, in the order of `params`; of a
+        schedule it holds nothing but the steps. The parameters' data are in the net's own `state_dict()`.
+
+        Examples
+        --------
+        >>> w = Value(3.0)
+        >>> SGD([w], lr=0.1, momentum=0.9).state_dict()["state"]
+        {'velocity': [0.0]}
+        """
+        settings = {name: value for name, value in vars(self).items() if name[0] != "_" and name not in _NO_SETTINGS}
+        if not callable(self._lr):
+            settings["lr"] = self._lr
+        state = [values if isinstance(values, list) else values.tolist() for values in self._started()]
+        return {
+            "optimizer": type(self).__name__,
+            "steps": self.steps,
+            "settings": {name: list(x) if isinstance(x, tuple) else x for name, x in settings.items()},
+            "state": {name: list(values) for name, values in zip(self._initial_state, state)},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where another optimiser of the same kind stood. After an error nothing is changed.
+
+        Parameters
+        ----------
+        state : dict
+            Of its `state_dict()`. Its learning rate is taken too, unless it was a schedule: then this one's stays.
+
+        Raises
+        ------
+        ValueError
+            If it belongs to another kind of optimiser, or to another number of parameters.
+
+        Examples
+        --------
+        >>> w = Value(3.0)
+        >>> first, second = Adam([w], lr=0.1), Adam([w])
+        >>> second.load_state_dict(first.state_dict())
+        >>> second.lr
+        0.1
+        """
+        kind = type(self).__name__
+        missing = [key for key in ("optimizer", "steps", "settings", "state") if key not in state]
+        if missing:
+            raise ValueError(f"this is not the state of an optimiser: it lacks {', '.join(missing)}")
+        if state["optimizer"] != kind:
+            raise ValueError(f"the state of an optimiser of the kind {state['optimizer']!r} does not fit {kind}")
+        other = copy.copy(self)
+        for name, value in state["settings"].items():
+            if name != "lr" and (name not in vars(self) or name[0] == "_" or name in _NO_SETTINGS):
+                raise ValueError(f"{kind} has no setting {name!r}")
+            setattr(other, name, tuple(value) if isinstance(value, list) else value)
+        other._initial_state = {name: self._initial_state.get(name, 0.0) for name in state["state"]}
+        other._state = [[float(x) for x in values] for values in state["state"].values()]
+        if any(len(values) != len(self.params) for values in other._state):
+            sizes = [len(values) for values in other._state]
+            raise ValueError(f"the state is that of {sizes[0]} parameters, but {kind} has {len(self.params)}")
+        other._owners = list(self.params)
+        other.steps = int(state["steps"])
+        vars(self).update(vars(other))
+
+    def _clipped(self, gradients: list[float]) -> list[float]:
+        if self.clip_norm is not None:
+            scale = _scale(gradients, self.clip_norm)
+            gradients = [g * scale for g in gradients]
+        if self.clip_value is not None:
+            gradients = [_cut(g, self.clip_value) for g in gradients]
+        return gradients
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.params)} parameters, lr={self.lr:g})"
+
+
+class SGD(Optimizer):
+    """Gradient descent: p ← p - lr g; with momentum, v ← momentum v + g and p ← p - lr v.
+
+    Parameters
+    ----------
+    params, lr, weight_decay, clip_norm, clip_value
+        As for every `Optimizer`.
+    momentum : float
+        How much of the velocity v stays.
+    nesterov : bool
+        Step by g + momentum v in place of v.
+
+    References
+    ----------
+    Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
+
+    Examples
+    --------
+    >>> w = Value(3.0)
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> (w**2).backward()
+    >>> optimizer.step()
+    >>> w.data
+    2.4
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float | Schedule = 1e-3,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        **clipping: Unpack[_Clipping],
+    ) -> None:
+        super().__init__(params, lr, weight_decay=weight_decay, **clipping)
+        self.momentum = _not_negative("momentum", momentum)
+        self.nesterov = bool(nesterov)
+        if nesterov and not momentum:
+            raise ValueError("SGD with nesterov takes a momentum above 0")
+        self._initial_state = {"velocity": 0.0} if momentum else {}
+
+    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+        """The rule, on floats or arrays."""
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        if not state:
+            return (p - lr * g,)
+        velocity = self.momentum * state[0] + g
+        return p - lr * (g + self.momentum * velocity if self.nesterov else velocity), velocity
+
+
+class RMSprop(Optimizer):
+    """Steps divided by the root of a running mean of squared gradients.
+
+    s ← alpha s + (1 - alpha) g², p ← p - lr g / (√s + eps).
+
+    Parameters
+    ----------
+    params, lr, weight_decay, clip_norm, clip_value
+        As for every `Optimizer`.
+    alpha : float
+        How much of the running mean stays.
+    eps : float
+        Keeps the divisor above 0.
+    momentum : float
+        How much of the velocity stays.
+    centered : bool
+        Divide by the running standard deviation in place of the root mean square.
+
+    References
+    ----------
+    Hinton, "Neural networks for machine learning", lecture 6e (2012).
+
+    Examples
+    --------
+    >>> w = Value(3.0)
+    >>> optimizer = RMSprop([w], lr=0.1)
+    >>> (w**2).backward()
+    >>> optimizer.step()
+    >>> round(w.data, 6)
+    2.0
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float | Schedule = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+        **clipping: Unpack[_Clipping],
+    ) -> None:
+        super().__init__(params, lr, weight_decay=weight_decay, **clipping)
+        self.alpha = _fraction("alpha", alpha)
+        self.eps = _not_negative("eps", eps)
+        self.momentum = _not_negative("momentum", momentum)
+        self.centered = bool(centered)
+        self._initial_state = {"square": 0.0, "mean": 0.0, "velocity": 0.0}
+
+    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+        """The rule, on floats or arrays."""
+        square, mean, velocity = state
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        square = self.alpha * square + (1.0 - self.alpha) * g * g
+        spread = square
+        if self.centered:
+            mean = self.alpha * mean + (1.0 - self.alpha) * g
+            spread = square - mean * mean
+        step = g / (ops.SQRT(spread) + self.eps)
+        if self.momentum:
+            velocity = step = self.momentum * velocity + step
+        return p - lr * step, square, mean, velocity
+
+
+class Adagrad(Optimizer):
+    """Steps divided by the root of the sum of all squared gradients so far.
+
+    s ← s + g², p ← p - lr g / (√s + eps).
+
+    Parameters
+    ----------
+    params, lr, weight_decay, clip_norm, clip_value
+        As for every `Optimizer`.
+    lr_decay : float
+        The learning rate is divided by 1 + lr_decay times the number of steps made.
+    initial_accumulator_value : float
+        What the sum starts from.
+    eps : float
+        Keeps the divisor above 0.
+
+    References
+    ----------
+    Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization" (2011).
+
+    Examples
+    --------
+    >>> w = Value(3.0)
+    >>> optimizer = Adagrad([w], lr=0.1)
+    >>> (w**2).backward()
+    >>> optimizer.step()
+    >>> round(w.data, 6)
+    2.9
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float | Schedule = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+        **clipping: Unpack[_Clipping],
+    ) -> None:
+        super().__init__(params, lr, weight_decay=weight_decay, **clipping)
+        self.lr_decay = _not_negative("lr_decay", lr_decay)
+        self.eps = _not_negative("eps", eps)
+        self._initial_state = {"sum": _not_negative("initial_accumulator_value", initial_accumulator_value)}
+
+    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+        """The rule, on floats or arrays."""
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        squares = state[0] + g * g
+        return p - lr / (1.0 + self.steps * self.lr_decay) * g / (ops.SQRT(squares) + self.eps), squares
+
+
+class Adam(Optimizer):
+    """Running means of the gradient and of its square, freed from their bias towards 0.
+
+    m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← p - lr m̂ / (√v̂ + eps),
+    where m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ) at step t.
+
+    Parameters
+    ----------
+    params, lr, weight_decay, clip_norm, clip_value
+        As for every `Optimizer`.
+    betas : (float, float)
+        How much of the two running means stays.
+    eps : float
+        Keeps the divisor above 0.
+    amsgrad : bool
+        Divide by the largest v so far.
+
+    References
+    ----------
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015).
+
+    Examples
+    --------
+    >>> w = Value(3.0)
+    >>> optimizer = Adam([w], lr=0.1)
+    >>> (w**2).backward()
+    >>> optimizer.step()
+    >>> round(w.data, 6)
+    2.9
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float | Schedule = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        **clipping: Unpack[_Clipping],
+    ) -> None:
+        super().__init__(params, lr, weight_decay=weight_decay, **clipping)
+        self.betas = (_fraction("betas[0]", betas[0]), _fraction("betas[1]", betas[1]))
+        self.eps = _not_negative("eps", eps)
+        self.amsgrad = bool(amsgrad)
+        self._initial_state = {"mean": 0.0, "square": 0.0} | ({"largest": 0.0} if amsgrad else {})
+
+    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+        """The rule, on floats or arrays."""
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        mean, square, *largest = state
+        beta1, beta2 = self.betas
+        mean = beta1 * mean + (1.0 - beta1) * g
+        square = beta2 * square + (1.0 - beta2) * g * g
+        spread = square
+        if largest:
+            spread = ops.MAXIMUM(largest[0], square)
+            largest = [spread]
+        correction = 1.0 - beta1 ** (self.steps + 1)
+        root = math.sqrt(1.0 - beta2 ** (self.steps + 1))
+        return p - lr / correction * mean / (ops.SQRT(spread) / root + self.eps), mean, square, *largest
+
+
+class AdamW(Adam):
+    """Adam with the weight decay apart from the gradient: p ← p - lr weight_decay p, then Adam's step.
+
+    Parameters
+    ----------
+    params, lr, betas, eps, weight_decay, amsgrad, clip_norm, clip_value
+        As for `Adam`, with a weight decay of 0.01 if not told otherwise.
+
+    References
+    ----------
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
+
+    Examples
+    --------
+    >>> w = Value(3.0)
+    >>> optimizer = AdamW([w], lr=0.1)
+    >>> (w**2).backward()
+    >>> optimizer.step()
+    >>> round(w.data, 6)
+    2.897
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Value],
+        lr: float | Schedule = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        **clipping: Unpack[_Clipping],
+    ) -> None:
+        super().__init__(params, lr, betas, eps, 0.0, amsgrad, **clipping)
+        self.decay = _not_negative("weight_decay", weight_decay)
+
+    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+        """The rule, on floats or arrays."""
+        return super().update(p * (1.0 - lr * self.decay), g, lr, *state)
+
+
+# --- clipping ---------------------------------------------------------------------------------------------------------
+
+
+def clip_grad_norm(params: Iterable[Value], max_norm: float) -> float:
+    """Scale the gradients down together so that their Euclidean norm is `max_norm` at most.
+
+    Returns
+    -------
+    float
+        The norm before.
+
+    References
+    ----------
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013).
+
+    Examples
+    --------
+    >>> a, b = Value(0.0), Value(0.0)
+    >>> a.grad, b.grad = 3.0, 4.0
+    >>> clip_grad_norm([a, b], 1.0)
+    5.0
+    >>> round(a.grad, 6), round(b.grad, 6)
+    (0.6, 0.8)
+    """
+    values = _checked(params)
+    gradients = [p.grad for p in values]
+    scale = _scale(gradients, _positive("max_norm", max_norm))
+    for p in values:
+        p.grad *= scale
+    return math.hypot(*gradients)
+
+
+def clip_grad_value(params: Iterable[Value], max_value: float) -> None:
+    """Cut each gradient off at ± `max_value`.
+
+    Examples
+    --------
+    >>> a = Value(0.0)
+    >>> a.grad = -3.0
+    >>> clip_grad_value([a], 1.0)
+    >>> a.grad
+    -1.0
+    """
+    _positive("max_value", max_value)
+    for p in _checked(params):
+        p.grad = _cut(p.grad, max_value)
+
+
+def _array(numbers: Any) -> Any:
+    return require_numpy().asarray(numbers)
+
+
+def _scale(gradients: list[float], max_norm: float) -> float:
+    # As in PyTorch, whose 1e-6 keeps the divisor above 0.
+    return min(1.0, max_norm / (math.hypot(*gradients) + 1e-6))
+
+
+def _cut(gradient: float, limit: float) -> float:
+    return limit if gradient > limit else -limit if gradient < -limit else gradient
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _checked(params: Iterable[Value]) -> list[Value]:
+    if hasattr(params, "named_parameters"):
+        raise TypeError("an optimiser takes the parameters, not the net: give net.parameters()")
+    if not isinstance(params, Iterable):
+        raise TypeError(
+            f"an optimiser takes net.parameters(), or a list of Values, got {type(params).__name__}: {params!r}"
+        )
+    values = [params] if isinstance(params, Value) else list(params)
+    if not values:
+        raise ValueError("there are no parameters to optimise: give net.parameters(), or a list of Values")
+    for i, p in enumerate(values):
+        if not isinstance(p, Value):
+            raise TypeError(f"parameter {i} must be a Value, got {type(p).__name__}: {p!r}")
+        if not p.is_leaf:
+            raise ValueError(f"parameter {i}, {p!r}, is computed by an operation: only a leaf can be optimised")
+    if len(set(values)) != len(values):
+        raise ValueError("a parameter comes twice in the list, and would be changed twice in a step")
+    return values
+
+
+def _not_negative(name: str, number: float) -> float:
+    if not 0.0 <= _real(name, number) < math.inf:
+        raise ValueError(f"{name} must be finite and not negative, got {number!r}")
+    return float(number)
+
+
+def _positive(name: str, number: float) -> float:
+    if not _real(name, number) > 0.0:
+        raise ValueError(f"{name} is a number above 0, got {number!r}")
+    return float(number)
+
+
+def _fraction(name: str, number: float) -> float:
+    if not 0.0 <= _real(name, number) < 1.0:
+        raise ValueError(f"{name} must be in [0, 1), got {number!r}")
+    return float(number)
+
+
+def _real(name: str, number: object) -> float:
+    if not ops.is_number(number):
+        raise TypeError(f"{name} must be a number, got {type(number).__name__}: {number!r}")
+    return float(number)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Training a net on data, and watching it."""

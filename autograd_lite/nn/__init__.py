@@ -1,5 +1,7 @@
 """Nets: neurons, layers, and what stands between them."""
 
+from typing import NoReturn
+
 from autograd_lite.nn.layers import (
     ACTIVATIONS,
     MLP,
@@ -13,6 +15,11 @@ from autograd_lite.nn.layers import (
 from autograd_lite.nn.module import Module
 
 __all__ = ["ACTIVATIONS", "MLP", "Activation", "Dropout", "Layer", "LayerNorm", "Module", "Neuron", "Sequential"]
+
+
+def __getattr__(name: str) -> NoReturn:
+    hint = f": it is scikit.{name}" if name in ("Classifier", "Regressor") else ""
+    raise AttributeError(f"autograd_lite.nn has no {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -28,11 +28,6 @@ Seed = Any  # a whole number of any kind, a random.Random, a generator of NumPy,
 ACTIVATIONS = tuple(sorted(op.name for op in ops.TABLE.values() if op.arity == 1 and op.public and op is not ops.NEG))
 
 
-def __getattr__(name: str) -> Any:
-    hint = f": it is scikit.{name}" if name in ("Classifier", "Regressor") else ""
-    raise AttributeError(f"autograd_lite.nn has no {name!r}{hint}")
-
-
 class Neuron(Module):
     """One neuron: activation(w · x + b).
 

@@ -8,7 +8,7 @@ import pytest
 from helpers import name_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_compiler import DOMAIN, assert_same, eager
+from test_compile import DOMAIN, assert_same, eager
 
 from autograd_lite import (
     Value,

@@ -350,7 +350,7 @@ def test_layer_norm_of_equal_numbers_is_the_shift():
     assert [y.data for y in norm([4.0, 4.0])] == [0.5, -0.5]
 
 
-def test_unknown_names_of_the_room_are_attribute_errors():
+def test_an_unknown_name_of_nn_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no 'Transformer'"):
         nn.Transformer  # noqa: B018
 

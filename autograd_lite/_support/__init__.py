@@ -1,1 +1,1 @@
-"""What several folders need that has nothing to do with derivatives: files, text, locks, the user's line."""
+"""Files, text, locks: what has nothing to do with derivatives."""

@@ -1,6 +1,8 @@
-"""Write scalar code, get matrix code: `compile` turns a function of Values into a NumPy program for whole batches.
+"""Write scalar code, get matrix code.
 
-Four passes, each in its own module, data flowing one way: `trace` runs the function once and reads the graph,
-`normalise` rewrites it as sums of products, `schedule` arranges equal scalars as blocks and finds the matrix products,
-`emit` writes straight-line NumPy code. Between the last two, `differentiate` adds the backward pass.
+`compile` turns a function of Values into a program for whole batches. Data flows one way through the folders:
+
+* `front`: `trace` runs the function once and reads the graph, `normalise` rewrites it as sums of products.
+* `ir`: `schedule` arranges equal scalars as blocks and finds the matrix products, `differentiate` adds the backward pass.
+* `numpy`: `emit` writes straight-line NumPy code, `bind` runs it. `text` writes the same program to be read.
 """

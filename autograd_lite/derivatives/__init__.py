@@ -1,1 +1,1 @@
-"""Derivatives as graphs and as functions, their checks, and what they are good for."""
+"""Derivatives as graphs and as functions."""

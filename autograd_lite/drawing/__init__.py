@@ -1,1 +1,1 @@
-"""Seeing: a graph as a picture, and both passes over it step by step."""
+"""Seeing a graph, and both passes over it."""

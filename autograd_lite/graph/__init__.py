@@ -1,1 +1,1 @@
-"""A graph as data: its view, its formulas, and its way from and to text and SymPy."""
+"""A graph as data: view, formulas, text and SymPy."""

@@ -1,4 +1,4 @@
-"""Nets: neurons, layers, and what stands between them."""
+"""Nets, losses, optimisers, data."""
 
 from typing import NoReturn
 

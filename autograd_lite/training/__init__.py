@@ -1,1 +1,1 @@
-"""Training a net on data, and watching it."""
+"""Training a net on data, and pictures of it."""

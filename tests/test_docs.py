@@ -2,7 +2,9 @@
 
 import ast
 import graphlib
+import html
 import importlib
+import os
 import re
 import runpy
 import shlex
@@ -18,6 +20,7 @@ from autograd_lite import cli
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
+MAKE_ANEW = "`python docs/tools/pictures.py` makes the pictures anew"
 snippets = runpy.run_path(str(DOCS / "tools" / "snippets.py"))
 
 
@@ -36,9 +39,53 @@ def test_the_snippets_of_a_page_run_and_print_what_it_says(page, tmp_path, monke
     namespace = {}
     for snippet in snippets["find"](page.read_text(encoding="utf-8")):
         printed, value = snippets["run"](snippet, namespace, str(page))
+        shown = f"{value}\n" if snippet.picture else ""
         if snippet.output is not None:
-            assert printed == snippet.output
+            assert printed + shown == snippet.output
         assert (value is not None) == snippet.picture
+        if snippet.image is not None:
+            assert_shows(page.parent / snippet.image, value)
+
+
+def words_of(svg):
+    """What an SVG says, in whatever order and layout."""
+    svg = re.sub(r"<style.*?</style>|<title>\w*</title>", "", svg, flags=re.DOTALL)
+    return sorted(html.unescape(" ".join(re.findall(r">([^<]*)", svg))).split())
+
+
+def assert_shows(path, value):
+    """A file shows what its snippet makes, as far as this is the same on every machine."""
+    if path.suffix == ".svg":
+        assert words_of(path.read_text(encoding="utf-8")) == words_of(value.svg()), f"{path}: {MAKE_ANEW}"
+    elif path.suffix == ".gif":
+        image = pytest.importorskip("PIL.Image")
+        with image.open(path) as frames:
+            assert f": {frames.n_frames} steps" in repr(value), f"{path}: {MAKE_ANEW}"
+    else:
+        assert path.read_bytes().startswith(b"\x89PNG"), path
+
+
+def test_every_picture_shows_itself_in_a_plain_markdown_viewer():
+    for page in PAGES:
+        for snippet in snippets["find"](page.read_text(encoding="utf-8")):
+            assert not snippet.picture or snippet.image or snippet.output, (page, snippet.line)
+
+
+def test_every_picture_file_is_shown_by_a_page():
+    shown = [
+        (page.parent / snippet.image).resolve()
+        for page in PAGES
+        for snippet in snippets["find"](page.read_text(encoding="utf-8"))
+        if snippet.image
+    ]
+    assert sorted(shown) == sorted((DOCS / "pictures").iterdir())
+
+
+def test_the_picture_of_the_compilers_passes_is_as_they_are(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "tools")
+    monkeypatch.setitem(os.environ, "PATH", "")  # the embedded renderer writes no words of its own
+    made = runpy.run_path(str(DOCS / "tools" / "pictures.py"))["passes"]()
+    assert words_of((DOCS / "passes.svg").read_text(encoding="utf-8")) == words_of(made), MAKE_ANEW
 
 
 def test_every_python_fence_is_a_snippet():

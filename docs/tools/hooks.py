@@ -1,6 +1,7 @@
 """What the site adds to its pages while it is built: pictures, formulas, and the files that live elsewhere.
 
-* A fence marked `python picture` is run, with the snippets above it, and what it makes is shown below it.
+* A fence marked `python picture` is run, with the snippets above it. What it makes is shown below it, instead of the image
+  or the text that a plain Markdown viewer shows there.
 * Formulas become MathML, which a browser shows by itself: the site loads nothing from elsewhere.
 * The notebooks, their gallery, CONTRIBUTING.md and CHANGELOG.md are pages too, from where they are.
 """
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import html
 import io
-import itertools
 import os
 import re
 import tempfile
@@ -24,7 +24,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from autograd_lite import Graph, Value, compile, data, gradients, losses, nn, ops
+from autograd_lite import Graph, Value, gradients, ops
 
 ROOT = Path(__file__).resolve().parents[2]
 _PLACE = '<div class="made" id="made-{}"></div>'
@@ -47,7 +47,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     if (old := files.get_file_from_path("architecture.svg")) is not None:
         files.remove(old)
     files.append(File.generated(config, "architecture.svg", content=architecture.picture()))
-    files.append(File.generated(config, "passes.svg", content=_passes()))
     return files
 
 
@@ -69,7 +68,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
                 _, value = snippets.run(snippet, namespace, page.file.src_uri)
                 if snippet.picture:
                     parts += [markdown[done : snippet.end], "\n" + _PLACE.format(len(made)) + "\n\n"]
-                    done = snippet.end
+                    done = snippet.shown_end
                     made.append(_shown(value))
         finally:
             os.chdir(here)
@@ -101,29 +100,9 @@ def _derivatives() -> str:
             # A place in every domain: only the formula is shown.
             operands = [Value(1.5 if op is ops.ACOSH else 0.5, "x"), Value(0.5, "y")][: op.arity]
             result = op(*operands)
-            slopes = [f"${Graph(slope).latex()}$" for slope in gradients(result, operands)]
-            lines.append(f"| `{Graph(result).expression()}` | {' | '.join([*slopes, ''][:2])} |")
+            partials = [f"${Graph(partial).latex()}$" for partial in gradients(result, operands)]
+            lines.append(f"| `{Graph(result).expression()}` | {' | '.join([*partials, ''][:2])} |")
     return "\n".join(lines)
-
-
-def _passes() -> str:
-    """The compiler's passes, with what each makes of a 2-16-16-1 net and its loss."""
-    net = nn.MLP(2, [16, 16, 1], "tanh", seed=0)
-    X, y = data.moons(100, seed=0)
-    program = compile(lambda x, y: losses.half_mse(net(x), y))
-    program.backward(X, y)
-    plan = program.plan(X, y)
-    terms = sum(term.kind in ("sum", "operation") for term in plan.form.terms)
-    calls = program.buffered_source.count("out=")
-    boxes = {
-        "trace": ["run it once, read the graph", f"{len(plan.trace.nodes)} nodes"],
-        "normalise": ["sums of products", f"{terms} terms"],
-        "schedule": ["blocks, matrix products", f"{len(plan.program.statements)} instructions"],
-        "differentiate": ["the way back", "chain rule by block"],
-        "emit": ["NumPy code", f"{calls} array calls"],
-    }
-    wires = {(a, b): f"{a}, then {b}" for a, b in itertools.pairwise(boxes)}
-    return architecture.draw_boxes(boxes, wires, "The compiler's passes, for a 2-16-16-1 net and its loss", "LR")
 
 
 def _shown(value: Any) -> str:

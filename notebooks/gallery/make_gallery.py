@@ -39,7 +39,7 @@ def run(layers: Net, inputs: list[float | Value], activation: Callable[[Value], 
     return dot(weights, values, bias)
 
 
-def lecture() -> Value:
+def example() -> Value:
     w, x, b, y = Value(2.0, "w"), Value(-2.0, "x"), Value(8.0, "b"), Value(2.0, "y")
     c = w * x
     a = c + b
@@ -80,12 +80,12 @@ def deep_sigmoid_net() -> Value:
 
 def pictures() -> Iterator[tuple[str, str, Picture]]:
     """File name, caption, picture."""
-    J, a = lecture(), one_neuron()
-    yield "1_before_backward", "The lecture's graph. Gradients show as – until `backward()`.", draw(J)
+    J, a = example(), one_neuron()
+    yield "1_before_backward", "Before `J.backward()`: each gradient is a dash.", draw(J)
     J.backward()
     yield (
-        "2_lecture",
-        "After `J.backward()`, with `partials=True`: the local derivative on each wire.",
+        "2_after_backward",
+        "After `J.backward()`, with `partials=True`: the local derivative on each edge.",
         draw(J, partials=True),
     )
     x = Value(3.0, "x")
@@ -93,7 +93,7 @@ def pictures() -> Iterator[tuple[str, str, Picture]]:
     y.backward()
     yield (
         "3_top_to_bottom",
-        '`direction="TB"`: a repeated operand has two wires; a label is any text.',
+        '`direction="TB"`: a repeated operand has two edges; a label is any text.',
         draw(y, direction="TB"),
     )
     a.backward()
@@ -101,7 +101,7 @@ def pictures() -> Iterator[tuple[str, str, Picture]]:
     yield "5_neuron_expanded", "The same with `expand=True`: its products and their sum.", draw(a, expand=True)
     loss = error_of_small_net()
     loss.backward()
-    yield "6_small_net", '`detail="neuron"`: weights stand on the wires.', draw(loss, detail="neuron")
+    yield "6_small_net", '`detail="neuron"`: each edge shows its weight.', draw(loss, detail="neuron")
     yield (
         "7_dead_relu",
         '`color_by="grad"`: neurons that learn nothing are grey.',
@@ -112,7 +112,7 @@ def pictures() -> Iterator[tuple[str, str, Picture]]:
     yield "8_net_2_16_16_1", 'A 2-16-16-1 net with `detail="neuron"`.', draw(output, detail="neuron")
     batch = error_over_100_samples()
     batch.backward()
-    yield "9_loss_of_100_samples", "Its loss over 100 samples, more than 7000 nodes: layers.", draw(batch)
+    yield "9_loss_of_100_samples", "Its loss over 100 samples, with more than 7000 nodes, by layers.", draw(batch)
     deep = deep_sigmoid_net()
     deep.backward()
     yield (
@@ -124,13 +124,13 @@ def pictures() -> Iterator[tuple[str, str, Picture]]:
 
 def main() -> None:
     os.environ["PATH"] = ""  # the embedded renderer draws the same on every machine
-    lines = ["# Gallery", "", "Made by `python notebooks/gallery/make_gallery.py`."]
+    lines = ["# Gallery", "", "`python notebooks/gallery/make_gallery.py` makes these pictures."]
     for name, caption, picture in pictures():
         picture.save(HERE / f"{name}.svg")
         lines += ["", f"## {caption}", "", f"![{picture.title}]({name}.svg)"]
-    film = steps(lecture())
-    film.save(HERE / "11_steps.gif")
-    lines += ["", "## `steps(J)`: both passes, one node at a time.", "", f"![{film.picture.title}](11_steps.gif)"]
+    player = steps(example())
+    player.save(HERE / "11_steps.gif")
+    lines += ["", "## `steps(J)`: both passes, one node at a time.", "", f"![{player.picture.title}](11_steps.gif)"]
     (HERE / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -94,7 +94,7 @@ class Explanation:
         assert self._epsilon is not None
         root = self._walk.names[self._walk.root]
         step = formula.number(self._epsilon, _PLAIN).text
-        return f"Check: move one leaf by ε = {step} and see what {root} does"
+        return f"Check: nudge one leaf by ε = {step} and see what {root} does"
 
     def _bump_rows(self, notation: Notation) -> list[list[str]]:
         walk = self._walk
@@ -133,7 +133,7 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
     root : Value
         The result.
     epsilon : float, optional
-        Also move each leaf by this much, and compare what the result does with the leaf's gradient.
+        Also nudge each leaf by this much, and compare the change of the result with the gradient of the leaf.
     names : mapping of str to anything, optional
         A namespace, such as `globals()`, that names the Values without a label. Nodes with no name at all are v1, v2 …
 
@@ -173,7 +173,7 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
       ∂a/∂x = ∂a/∂c · ∂c/∂x = 1 × 2  = 2
       ∂a/∂w = ∂a/∂c · ∂c/∂w = 1 × −2 = −2
     <BLANKLINE>
-    Check: move one leaf by ε = 0.001 and see what a does
+    Check: nudge one leaf by ε = 0.001 and see what a does
       w: 2 → 2.001,   a: 4 → 3.998, Δa/ε = −2 ≈ −2
       x: −2 → −1.999, a: 4 → 4.002, Δa/ε = 2  ≈ 2
       b: 8 → 8.001,   a: 4 → 4.001, Δa/ε = 1  ≈ 1
@@ -181,7 +181,7 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
     if epsilon is not None:
         epsilon = float(epsilon)
         if epsilon == 0.0 or not math.isfinite(epsilon):
-            raise ValueError(f"epsilon is how far each leaf is moved: a finite number other than 0, got {epsilon!r}")
+            raise ValueError(f"epsilon is how far each leaf is nudged: it must be finite and not 0, got {epsilon!r}")
     return Explanation(Walk(root, names), epsilon)
 
 

@@ -240,7 +240,7 @@ def _seed(walk: Walk, place: dict[Value, int]) -> Step:
     name = walk.names[walk.root]
     return _step(
         "backward",
-        f"Backward: it starts at the result, and {name} moves one for one with itself",
+        f"Backward: start at the result. {name} grows exactly as much as itself",
         [_line([derivative(walk, walk.root, walk.root, _PLAIN), "1"], to=root)],
         node=root,
         grad=[(root, "1", True)],
@@ -291,7 +291,7 @@ def _done(walk: Walk) -> Step:
     leaves = walk.graph.leaves
     return _step(
         "done",
-        f"Done. Each leaf knows how {walk.names[walk.root]} moves when it moves",
+        f"Done. Each leaf knows how {walk.names[walk.root]} changes when the leaf changes",
         [_line([derivative(walk, walk.root, leaf, _PLAIN), _number(walk.gradient[leaf])]) for leaf in leaves],
     )
 

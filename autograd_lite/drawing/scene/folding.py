@@ -93,7 +93,7 @@ class _Folding:
             scene.notes.append(f"the fill of {self.detail}s: root mean square (rms) of {what}")
         if self.detail == "neuron":
             what = "gradients of the weights" if self._wires_show_gradients() else "weights"
-            scene.notes.append(f"wires: {what}; wider is larger, dashed is negative, dotted is zero")
+            scene.notes.append(f"edges: {what}; wider is larger, dashed is negative, dotted is zero")
             scene.layout = "net" if any(wire.label for wire in scene.wires) else "dense net"
         return scene
 

@@ -116,7 +116,7 @@ def scalar_scene(view: View, expand: bool) -> Scene:
     """One box for each node; with `expand`, each product of a `dot` apart from its sum."""
     scene = Scene(view.title(), [], [], view.notes(), view.color_by)
     if view.partials:
-        scene.notes.insert(0, "on the wires: the local derivative ∂child/∂parent")
+        scene.notes.insert(0, "on the edges: the local derivative ∂child/∂parent")
     first = 0
     for node in view.graph.nodes:
         box = view.box(node)

@@ -25,7 +25,7 @@ from setuptools import Distribution, Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-ENGINE = ["autograd_lite/ops.py", "autograd_lite/value.py"]
+ENGINE = ["autograd_lite/ops.py", "autograd_lite/contexts.py", "autograd_lite/value.py"]
 HEADERS = [Path(__file__).parent / "native" / name for name in ("trashcan.h", "memory.h")]
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite import scikit as scikit
     from autograd_lite.compiler.front.trace import TraceError as TraceError
     from autograd_lite.compiler.function import compile as compile
+    from autograd_lite.contexts import no_grad as no_grad
     from autograd_lite.define import define_op as define_op
     from autograd_lite.derivatives.anomaly import AnomalyError as AnomalyError
     from autograd_lite.derivatives.anomaly import detect_anomaly as detect_anomaly
@@ -57,14 +58,14 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.training.history import History as History
     from autograd_lite.training.history import WorkerError as WorkerError
     from autograd_lite.value import Value as Value
-    from autograd_lite.value import no_grad as no_grad
 
     NATIVE: bool  # whether the engine is the native extension
 
 # The public names, by the module that they live in. A module is loaded when the first of its names is used, so that
 # `import autograd_lite` is instant.
 _NAMES_IN = {
-    "value": "Value no_grad",
+    "value": "Value",
+    "contexts": "no_grad",
     "functions": "acos acosh asin asinh atan atan2 atanh cbrt clip cos cosh dot elu equal erf erfc exp exp2 expm1 gelu greater hypot leaky_relu less log log10 log1p log2 log_softmax logsumexp maximum mean minimum prod relu sigmoid sign silu sin sinh softmax softplus sqrt tan tanh total where",
     "define": "define_op",
     "graph.view": "Graph",

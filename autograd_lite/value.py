@@ -18,13 +18,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
-from types import TracebackType
 from typing import Any, Final, final
 
 from autograd_lite import ops
 from autograd_lite._support.mypyc import i64, mypyc_attr
 from autograd_lite._support.text import escaped, quoted
+from autograd_lite.contexts import current_inspector, is_recording, open_blocks, setting_of, tell_watcher
 from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, ieee_power, in_words, is_number
 
 
@@ -34,7 +33,6 @@ class _Engine:
 
     __slots__ = (
         "calls",
-        "contexts",
         "created",
         "held",
         "is_whole",
@@ -43,7 +41,6 @@ class _Engine:
         "next_mark",
         "nodes",
         "objector",
-        "watches",
     )
 
     def __init__(self) -> None:
@@ -59,11 +56,6 @@ class _Engine:
         self.objector: Callable[[str, Value, object], None] | None = None
         # How many Values were ever made: while it stands still, no parameter can have been replaced by a new one.
         self.created: i64 = 0
-        # How many contexts are open, in all tasks, in which a new node is not left as it is: if none is, which is the
-        # rule, a new node costs one look. Which of them hold for the running task, the context variable knows.
-        self.contexts: i64 = 0
-        # The open contexts whose watcher is told where a program reads or stops what no graph records.
-        self.watches: Final[list[_Block]] = []
         # The nodes of the pass that runs, and the gradients to give back to them should it not end (None: the leaves
         # have what they held, see `backward`). For a process that is forked in the middle of it.
         self.nodes: list[Value] = []
@@ -80,22 +72,6 @@ _NO_CLOSURES: Final = (
 _id: Final[Callable[[object], Any]] = id
 
 _engine: Final = _Engine()
-
-
-def _decide(what: str, value: Value) -> object:
-    """Tell the watcher what a program does with a Value, and return the answer.
-
-    It is the watcher of the current task. Where there is none, those of other tasks are told: the function that one of
-    them watches may have started a thread, which has its own context variables. Each knows the Values that it watches.
-    """
-    watcher = _setting("watcher")
-    if watcher is not None:
-        return watcher(what, value)
-    for block in _engine.watches.copy():
-        answer = block.context.setting(what, value)
-        if answer is not None:
-            return answer
-    return None
 
 
 def set_objector(objector: Callable[[str, Value, object], None]) -> None:
@@ -123,189 +99,6 @@ def add_gradients(nodes: list[Value], gradients: list[float]) -> None:
         except BaseException:  # an interrupt: all or nothing
             _set_gradients(nodes, totals)
             raise
-
-
-@final
-class _Block:
-    """A block of the program that runs inside a context: from where it was entered to where it is left."""
-
-    __slots__ = ("context", "generator", "is_open", "outer", "thread")
-
-    def __init__(self, context: Context, outer: _Block | None) -> None:
-        self.context: Final = context
-        self.outer: Final = outer
-        self.generator: Any = _generator()
-        self.thread: Any = threading.get_ident()
-        self.is_open: bool = True
-        if context.kind == "watcher":
-            _engine.watches.append(self)
-        elif context.setting is not True:
-            _engine.contexts += 1
-
-    def close(self) -> None:
-        """Leave the block."""
-        if self.is_open:
-            self.is_open = False
-            self.generator = None
-            if self.context.kind == "watcher":
-                _engine.watches.remove(self)
-            elif self.context.setting is not True:
-                _engine.contexts -= 1
-
-    def holds(self) -> bool:
-        """Whether the block is running: not left, and no paused generator."""
-        if not self.is_open:
-            return False
-        if self.generator is None:
-            return True
-        return self.generator.f_back is not None and self.thread == threading.get_ident()
-
-    def __del__(self) -> None:
-        self.close()  # of a thread that ended inside the block
-
-
-def _generator() -> Any:
-    """The frame of the generator whose body enters or leaves a context, if it is one.
-
-    A generator shares the context variables of its caller, so what it enters holds only while it runs. One that is the
-    body of a context manager is paused for all of the caller's block: there, what counts is where that block stands.
-    """
-    frame: Any = sys._getframe()
-    while frame is not None:
-        caller = frame.f_back
-        module = frame.f_globals.get("__name__")
-        is_manager = module in _MANAGERS or frame.f_code.co_name in _MANAGING or module == "autograd_lite.value"
-        if not is_manager:
-            if not frame.f_code.co_flags & _CO_GENERATORS:
-                return None
-            if caller is None or caller.f_globals.get("__name__") not in _MANAGERS:
-                return frame
-        frame = caller
-    return None
-
-
-_MANAGERS: Final = ("contextlib", "_pytest.fixtures")  # they run generators as context managers
-_MANAGING: Final = ("__enter__", "__exit__", "__aenter__", "__aexit__")
-_CO_GENERATORS: Final = 0x20 | 0x200  # inspect.CO_GENERATOR and CO_ASYNC_GENERATOR
-
-# The innermost block of the running task: each thread has its own, and each task of asyncio.
-_blocks: Final[ContextVar[_Block | None]] = ContextVar("_blocks", default=None)
-
-
-def _setting(kind: str) -> Any:
-    """What the innermost block of a kind that the running task is in says; None if there is none."""
-    block = _blocks.get()
-    while block is not None:
-        if block.context.kind == kind and block.holds():
-            return block.context.setting
-        block = block.outer
-    return None
-
-
-class Context:
-    """A context that holds for the task which enters it: for its thread, or within asyncio for its coroutine.
-
-    It may be entered again, while it is open and afterwards, and by several tasks.
-
-    Parameters
-    ----------
-    kind : str
-        "recording": the setting is whether operations are recorded. "inspector": it is called as `setting(what, node)`
-        with each node that was just made ("build"), computed again ("forward"), or sent its gradient to its parents
-        ("backward"). "watcher": it is called as `setting(what, value)` where a graph would lose track of a Value: `what`
-        says how the program reads a number: "comparison", "bool()", "float()", "hash()", "the text", ".data", … For
-        "detach()" it may return the node to use as result, and for "no_grad()" something true to keep the node.
-    setting : bool or callable
-    """
-
-    __slots__ = ("blocks", "kind", "setting")
-
-    def __init__(self, kind: str, setting: object) -> None:
-        self.kind: Final = kind
-        self.setting: Any = setting
-        self.blocks: list[_Block] = []
-
-    def __enter__(self) -> None:
-        block = _Block(self, _innermost())
-        self.blocks.append(block)
-        _blocks.set(block)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        generator = _generator()
-        block = _blocks.get()
-        while block is not None:
-            if block.context is self and block.is_open and block.generator is generator:
-                break
-            block = block.outer
-        if block is None:  # a generator that is closed by another task
-            if not self.blocks:
-                raise RuntimeError(f"{type(self).__name__} is left, but was not entered")
-            block = self.blocks[-1]
-        block.close()
-        self.blocks.remove(block)
-        _blocks.set(_innermost())
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function as one that runs inside this context."""
-        from autograd_lite._support.decorators import inside
-
-        return inside(self, function)
-
-
-def _innermost() -> _Block | None:
-    """The innermost block of the running task that was not left."""
-    block = _blocks.get()
-    while block is not None and not block.is_open:
-        block = block.outer
-    return block
-
-
-@final
-class no_grad(Context):
-    """A context in which operations of the current task record nothing: their results are leaves.
-
-    The task is the thread, or within asyncio the coroutine and what it starts inside the block. A generator that is
-    paused inside the block silences nobody. As a decorator, `@no_grad()` runs every call of a function inside the
-    context: of a generator each step, of a coroutine function until it has returned.
-
-    Examples
-    --------
-    >>> w = Value(2.0)
-    >>> with no_grad():
-    ...     y = w * w
-    >>> y.is_leaf
-    True
-    >>> @no_grad()
-    ... def predict(x):
-    ...     return w * x
-    >>> predict(3.0).is_leaf
-    True
-    """
-
-    def __init__(self, *arguments: object) -> None:
-        if arguments:
-            raise TypeError("no_grad takes no arguments; as a decorator it is written with parentheses, @no_grad()")
-        super().__init__("recording", False)
-
-
-@final
-class recording(Context):
-    """A context in which operations of the current task are recorded, even inside `no_grad()`."""
-
-    def __init__(self) -> None:
-        super().__init__("recording", True)
-
-
-def is_recording() -> bool:
-    """Whether operations of the current task are recorded: it is not inside `no_grad()`."""
-    return _engine.contexts == 0 or _setting("recording") is not False
-
-
-def current_inspector() -> Any:
-    """What inspects the nodes of the current task, see `Context`; None if nothing does."""
-    return None if _engine.contexts == 0 else _setting("inspector")
 
 
 # --- after a fork -----------------------------------------------------------------------------------------------------
@@ -408,8 +201,8 @@ class Value:
     @property
     def data(self) -> float:
         """The number itself. After changing a leaf's, call `forward()` on the result."""
-        if _engine.watches:
-            _decide(".data", self)
+        if open_blocks.watching:
+            tell_watcher(".data", self)
         return self._data
 
     @data.setter
@@ -419,8 +212,8 @@ class Value:
     @property
     def grad(self) -> float:
         """The derivative of the last differentiated result with respect to this node; leaves accumulate it."""
-        if _engine.watches:
-            _decide(".grad", self)
+        if open_blocks.watching:
+            tell_watcher(".grad", self)
         return self._grad
 
     @grad.setter
@@ -467,8 +260,8 @@ class Value:
     @property
     def partials(self) -> tuple[float, ...]:
         """The local derivatives ∂self/∂parent, in the order of `parents`."""
-        if _engine.watches:
-            _decide(".partials", self)
+        if open_blocks.watching:
+            tell_watcher(".partials", self)
         operands, partials = self._edges()
         return tuple([partial for operand, partial in zip(operands, partials) if isinstance(operand, Value)])
 
@@ -499,42 +292,42 @@ class Value:
     # --- behaving like a float ----------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        if _engine.watches:
-            _decide("the text", self)
+        if open_blocks.watching:
+            tell_watcher("the text", self)
         label = f", label={quoted(self.label)}" if self.label else ""
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
     def __format__(self, spec: Any) -> str:
-        if _engine.watches:
-            _decide("the text", self)
+        if open_blocks.watching:
+            tell_watcher("the text", self)
         return format(self._data, spec) if spec else repr(self)
 
     def __float__(self) -> float:
-        if _engine.watches:
-            _decide("float()", self)
+        if open_blocks.watching:
+            tell_watcher("float()", self)
         if _engine.calls > 0:
             _object_to("float()", self, None)
         return self._data
 
     def __int__(self) -> Any:
-        if _engine.watches:
-            _decide("float()", self)
+        if open_blocks.watching:
+            tell_watcher("float()", self)
         if _engine.calls > 0:
             _object_to("int()", self, None)
         data: Any = self._data  # whose int() has any size
         return data.__int__()
 
     def __bool__(self) -> bool:
-        if _engine.watches:
-            _decide("bool()", self)
+        if open_blocks.watching:
+            tell_watcher("bool()", self)
         return self._data != 0.0
 
     def __trunc__(self) -> Any:
         return self.__int__()
 
     def __round__(self, digits: Any = None) -> Any:
-        if _engine.watches:
-            _decide("float()", self)
+        if open_blocks.watching:
+            tell_watcher("float()", self)
         if _engine.calls > 0:
             _object_to("round()", self, None)
         data: Any = self._data
@@ -564,42 +357,42 @@ class Value:
         return self
 
     def __hash__(self) -> int:
-        if _engine.watches:
-            _decide("hash()", self)
+        if open_blocks.watching:
+            tell_watcher("hash()", self)
         return object.__hash__(self)
 
     def __eq__(self, other: object) -> bool:
-        if _engine.watches and is_number(other):
-            _decide("comparison", self)
+        if open_blocks.watching and is_number(other):
+            tell_watcher("comparison", self)
         if _engine.calls > 0 and is_number(other):
             _object_to("==", self, other)
         return self is other
 
     def __lt__(self, other: object) -> Any:
         if isinstance(other, Value):
-            if _engine.watches:
-                _decide("comparison", self)
+            if open_blocks.watching:
+                tell_watcher("comparison", self)
             return self._data < other._data
         return _compare(operator.lt, self, other)
 
     def __le__(self, other: object) -> Any:
         if isinstance(other, Value):
-            if _engine.watches:
-                _decide("comparison", self)
+            if open_blocks.watching:
+                tell_watcher("comparison", self)
             return self._data <= other._data
         return _compare(operator.le, self, other)
 
     def __gt__(self, other: object) -> Any:
         if isinstance(other, Value):
-            if _engine.watches:
-                _decide("comparison", self)
+            if open_blocks.watching:
+                tell_watcher("comparison", self)
             return self._data > other._data
         return _compare(operator.gt, self, other)
 
     def __ge__(self, other: object) -> Any:
         if isinstance(other, Value):
-            if _engine.watches:
-                _decide("comparison", self)
+            if open_blocks.watching:
+                tell_watcher("comparison", self)
             return self._data >= other._data
         return _compare(operator.ge, self, other)
 
@@ -706,8 +499,8 @@ class Value:
         >>> x.grad
         6.0
         """
-        if _engine.watches:
-            _decide("backward()", self)
+        if open_blocks.watching:
+            tell_watcher("backward()", self)
         seed = _as_float(gradient, "the gradient given to backward()")
         with _engine.lock:
             is_replayed = self._extra is not None and self._extra.order is not None
@@ -772,8 +565,8 @@ class Value:
         >>> J.forward()
         9.0
         """
-        if _engine.watches:
-            _decide("forward()", self)
+        if open_blocks.watching:
+            tell_watcher("forward()", self)
         with _engine.lock:
             extra = self._with_extra()
             if extra.order is None:
@@ -799,8 +592,8 @@ class Value:
 
     def detach(self) -> Value:
         """Return a leaf with the same data, outside the graph."""
-        if _engine.watches:
-            stopped = _decide("detach()", self)
+        if open_blocks.watching:
+            stopped = tell_watcher("detach()", self)
             if isinstance(stopped, Value):
                 return stopped
         return Value(self._data)
@@ -1102,8 +895,8 @@ class Value:
 
 def _compare(relation: Callable[[Any, Any], Any], value: Value, other: object) -> Any:
     """Compare with a number as a float does: exactly, whatever the size of an int; leave the rest to `other`."""
-    if _engine.watches:
-        _decide("comparison", value)
+    if open_blocks.watching:
+        tell_watcher("comparison", value)
     return bool(relation(value._data, _python_number(other))) if is_number(other) else NotImplemented
 
 
@@ -1152,17 +945,17 @@ def _node(
     node._right = right
     node._partial_left = partial_left
     node._partial_right = partial_right
-    if _engine.contexts > 0:
+    if open_blocks.count > 0:
         _settle(node)
     return node
 
 
 def _settle(node: Value) -> None:
     """Do with a new node what the contexts that are open ask for: show it to the inspector, make it a leaf."""
-    inspector = _setting("inspector")
+    inspector = setting_of("inspector")
     if inspector is not None:
         inspector("build", node)
-    if not is_recording() and (not _engine.watches or not _decide("no_grad()", node)):
+    if not is_recording() and (not open_blocks.watching or not tell_watcher("no_grad()", node)):
         node._row = None
         node._left = None
         node._right = None
@@ -1180,7 +973,7 @@ def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None
     node._partial_left = left_constant
     node._partial_right = right_constant
     _evaluate(node, op)
-    if _engine.contexts > 0:
+    if open_blocks.count > 0:
         _settle(node)
     return node
 
@@ -1245,7 +1038,7 @@ def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
     node._row = op
     node._with_extra().operands = operands
     _evaluate(node, op)
-    if _engine.contexts > 0:
+    if open_blocks.count > 0:
         _settle(node)
     return node
 

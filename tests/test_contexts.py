@@ -14,22 +14,22 @@ import pytest
 
 from autograd_lite import AnomalyError, Value, compile, define_op, detect_anomaly, no_grad, sqrt
 from autograd_lite.compiler.front.trace import watching
-from autograd_lite.value import _engine, is_recording, recording
+from autograd_lite.contexts import is_recording, open_blocks, recording
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_open():
     gc.collect()
-    before = _engine_counts()
+    before = open_counts()
     yield
     gc.collect()
     assert is_recording()
-    assert _engine_counts() == before
+    assert open_counts() == before
 
 
-def _engine_counts():
+def open_counts():
     """How many contexts are open in the process."""
-    return _engine.contexts, len(_engine.watches)
+    return open_blocks.count, len(open_blocks.watching)
 
 
 def gradient_of_square():

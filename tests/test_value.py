@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Graph, Value, define_op, dot, exp, logsumexp, mean, no_grad, ops, tanh, total
-from autograd_lite.value import Context, application
+from autograd_lite.contexts import Context
+from autograd_lite.value import application
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv]
 ROWS = dict(zip([*OPERATORS, operator.pow], [ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW]))

@@ -7,7 +7,8 @@ from types import TracebackType
 
 from autograd_lite._support.callers import Line, user_line
 from autograd_lite._support.text import escaped
-from autograd_lite.value import Context, Value, application, current_inspector, origin_of, set_origin
+from autograd_lite.contexts import Context, current_inspector
+from autograd_lite.value import Value, application, origin_of, set_origin
 
 
 class AnomalyError(FloatingPointError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from autograd_lite import ops
 from autograd_lite._support.text import escaped
+from autograd_lite.contexts import is_recording, recording
 from autograd_lite.derivatives.objections import calls
 from autograd_lite.derivatives.passes import Number, gradients, substitute
 from autograd_lite.derivatives.trees import Tree, as_number, to_array
@@ -20,8 +21,6 @@ from autograd_lite.value import (
     fresh_leaves,
     gradients_of,
     gradients_of_newer,
-    is_recording,
-    recording,
 )
 
 

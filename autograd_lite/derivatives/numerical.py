@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from autograd_lite._support.columns import in_columns
 from autograd_lite._support.text import escaped
+from autograd_lite.contexts import no_grad
 from autograd_lite.derivatives.trees import Tree
-from autograd_lite.value import Value, gradients_of, no_grad
+from autograd_lite.value import Value, gradients_of
 
 # Halves of a central difference are off by about h² (truncation) and ε/h (rounding); the cube root balances the two.
 _STEP: Final = sys.float_info.epsilon ** (1.0 / 3.0)

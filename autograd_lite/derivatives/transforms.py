@@ -17,10 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autograd_lite import ops
+from autograd_lite.contexts import recording
 from autograd_lite.derivatives.call import Call, as_value, plain, total
 from autograd_lite.derivatives.passes import Number, Writer, forward, reverse
 from autograd_lite.derivatives.trees import Tree
-from autograd_lite.value import Value, gradients_of, recording, tangents_of
+from autograd_lite.value import Value, gradients_of, tangents_of
 
 
 def _named_after(f: Callable[..., Any], transform: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from autograd_lite.contexts import no_grad
 from autograd_lite.nn.data import as_samples, require_numpy
-from autograd_lite.value import Value, no_grad
+from autograd_lite.value import Value
 
 if TYPE_CHECKING:
     import numpy

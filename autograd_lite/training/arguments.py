@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite import ops
+from autograd_lite.contexts import recording
 from autograd_lite.nn import losses
 from autograd_lite.nn.data import as_samples, as_targets, require_numpy
 from autograd_lite.nn.losses import Loss
@@ -15,7 +16,7 @@ from autograd_lite.nn.metrics import METRICS, accuracy
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.optim import Optimizer
 from autograd_lite.nn.predict import Net, in_use
-from autograd_lite.value import Value, recording
+from autograd_lite.value import Value
 
 if TYPE_CHECKING:
     import numpy

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autograd_lite._support.text import escaped
+from autograd_lite.contexts import no_grad, recording
 from autograd_lite.derivatives.anomaly import detect_anomaly, is_detecting
 from autograd_lite.functions import mean
 from autograd_lite.nn.data import require_numpy
@@ -34,7 +35,7 @@ from autograd_lite.training.history import DivergedError as DivergedError
 from autograd_lite.training.history import History as History
 from autograd_lite.training.history import WorkerError as WorkerError
 from autograd_lite.training.history import trim
-from autograd_lite.value import Value, no_grad, recording
+from autograd_lite.value import Value
 
 if TYPE_CHECKING:
     import numpy

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "autograd_lite"
 
 # The files that lie beside the folders; all others are thin faces, which only pass on the names of a folder.
-ENGINE = ("ops", "value", "functions", "define")
+ENGINE = ("ops", "contexts", "value", "functions", "define")
 SHELL = ("cli", "__main__")
 PURPOSES = {
     "engine": "the table, one node, its functions",

@@ -11,8 +11,9 @@ import pytest
 
 import autograd_lite
 from autograd_lite import Value, compile, data, dot, fit, grad, jacobian, losses, nn, no_grad, optim, predict
+from autograd_lite.contexts import is_recording, open_blocks
 from autograd_lite.derivatives.objections import calls
-from autograd_lite.value import _engine, gradients_of, is_recording, tangents_of
+from autograd_lite.value import _engine, gradients_of, tangents_of
 
 PACKAGE = os.path.dirname(autograd_lite.__file__) + os.sep
 TRACED = not autograd_lite.NATIVE  # the native passes cannot be interrupted, only what they call
@@ -88,8 +89,8 @@ def unchanged():
     assert np.geterr() == errors
     assert calls.get() is None
     assert gc.isenabled()
-    assert _engine.watches == []
-    assert _engine.contexts == 0
+    assert open_blocks.watching == []
+    assert open_blocks.count == 0
     assert not _engine.lock._is_owned()
 
 

@@ -1,4 +1,4 @@
-"""Mutation testing of the engine's two ground floors: does a test notice each small change to `ops.py` and `value.py`?
+"""Mutation testing of the engine: does a test notice each small change to `ops.py`, `contexts.py` and `value.py`?
 
 Cosmic Ray makes the mutants. Starting Python and importing NumPy, mpmath and pytest for each of them would take most of
 the time, so one process imports these once and forks a child for each mutant. The child finds the mutated module in
@@ -42,11 +42,11 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-MODULES = ["ops", "value"]
+MODULES = ["ops", "contexts", "value"]
 # Those that take a moment and notice most come first.
 TESTS = [
     ["test_worked_examples.py", "test_functions.py", "test_value.py"],
-    ["test_ops.py"],
+    ["test_ops.py", "test_contexts.py"],
     ["test_passes.py", "derivatives/test_anomaly.py", "graph/test_view.py", "derivatives/test_transforms.py"],
 ]
 CPU_SECONDS, SECONDS = 20, 120  # of a child: the first ends an endless loop, the second a deadlock
@@ -62,7 +62,7 @@ ELSEWHERE = "if sys.platform"  # a block for another platform, which cannot run 
 
 HEAD = """# The mutants of the engine
 
-Small changes made to `ops.py` and `value.py`, one at a time; each should make a test fail. Written by
+Small changes made to `ops.py`, `contexts.py` and `value.py`, one at a time; each should make a test fail. Written by
 `python tests/mutants/run.py`, which says how; the reasons below stand in `explained.toml`.
 """
 UNEXPLAINED = "Not explained yet"

@@ -16,8 +16,9 @@ from typing import Any, Final, NoReturn
 from autograd_lite import ops
 from autograd_lite._support.callers import is_own, line_of, user_line
 from autograd_lite._support.text import escaped, quoted
+from autograd_lite.contexts import Context, recording
 from autograd_lite.ops import Op
-from autograd_lite.value import Context, Value, recording
+from autograd_lite.value import Value
 
 
 # What detach() is in a program: the number itself, towards which nothing is sent back.
@@ -309,7 +310,10 @@ class _Watch:
     def _is_our_own() -> bool:
         """Whether this package reads the Value for its own purposes, as `parameters()` does."""
         frame: FrameType | None = sys._getframe(2)
-        while frame is not None and frame.f_globals.get("__name__") == "autograd_lite.value":
+        while frame is not None and frame.f_globals.get("__name__") in (
+            "autograd_lite.contexts",
+            "autograd_lite.value",
+        ):
             frame = frame.f_back
         return frame is not None and is_own(frame)
 

@@ -79,7 +79,7 @@ def _arity(function: Callable[..., Any]) -> int:
         parameters = list(inspect.signature(function).parameters.values())
     except ValueError:  # a function of C that does not tell
         return 0
-    return 0 if any([p.kind is p.VAR_POSITIONAL for p in parameters]) else len(parameters)
+    return 0 if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
 
 
 @final
@@ -106,7 +106,7 @@ class _Partials:
         self.rule: Final = rule
 
     def __call__(self, *operands: Any) -> tuple[Any, ...]:
-        on_floats = all([isinstance(operand, float) for operand in operands])
+        on_floats = all(isinstance(operand, float) for operand in operands)
         try:
             result = self.rule(*operands)
         except (ArithmeticError, ValueError):

@@ -1065,7 +1065,10 @@ def _apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], options: dict
 
     operands: list[Any] = [x[()] if isinstance(x, numpy.ndarray) and x.ndim == 0 else x for x in inputs]
     operands = [_python_number(x) if is_number(x) else x for x in operands]  # NumPy's own would come back here
-    if method == "__call__" and not options and all([isinstance(x, Value) or is_number(x) for x in operands]):
+    are_numbers = True
+    for x in operands:
+        are_numbers = are_numbers and (isinstance(x, Value) or is_number(x))
+    if method == "__call__" and not options and are_numbers:
         name = ufunc.__name__
         if name in _COMPARISONS:
             return _COMPARISONS[name](*operands)

@@ -141,8 +141,8 @@ class Plan:
 
     def bound(self, batch: list[Any]) -> Bound:
         """The program with arrays for this size of batch."""
-        single = all([array.dtype.kind != "f" or array.dtype.itemsize <= 4 for array in batch])
-        dtype = np.float32 if single and any([array.dtype.kind == "f" for array in batch]) else np.float64
+        single = all(array.dtype.kind != "f" or array.dtype.itemsize <= 4 for array in batch)
+        dtype = np.float32 if single and any(array.dtype.kind == "f" for array in batch) else np.float64
         size = len(batch[0])
         bound = self._bound.pop((size, dtype), None) or Bound(self.code, size, dtype)
         self._bound[size, dtype] = bound  # the last one used

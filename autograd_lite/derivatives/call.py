@@ -99,7 +99,7 @@ class Call:
         """
         if self.takes_values:
             return True
-        return any([isinstance(output, Value) and depends_on_older(output, self.moment) for output in outputs])
+        return any(isinstance(output, Value) and depends_on_older(output, self.moment) for output in outputs)
 
     @property
     def takes_values(self) -> bool:

@@ -173,7 +173,7 @@ def _rounding(y: Value) -> float:
     """How much the rounding of every operation can move the result: each node's, times its gradient."""
     nodes = [node for node in y.topological_order() if not node.is_leaf]
     effects = [abs(node.data * slope) for node, slope in zip(nodes, gradients_of(y, nodes), strict=True)]
-    return sys.float_info.epsilon * sum([effect for effect in effects if effect < math.inf], start=abs(y.data))
+    return sys.float_info.epsilon * sum((effect for effect in effects if effect < math.inf), start=abs(y.data))
 
 
 def _difference(f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, step: float) -> float:
@@ -201,4 +201,4 @@ def _agree(x: float, y: float, rtol: float, atol: float) -> bool:
 
 def _short(x: float) -> str:
     text = f"{x:.8g}"
-    return text if any([c in text for c in ".en"]) else text + ".0"
+    return text if any(c in text for c in ".en") else text + ".0"

@@ -27,7 +27,7 @@ def _object_to(what: str, value: Value, other: object) -> None:
     while call is not None:
         leaves.update([id(leaf) for leaf in call.leaves])
         call = call.outer
-    if not leaves or not any([id(node) in leaves for node in value.topological_order()]):
+    if not leaves or not any(id(node) in leaves for node in value.topological_order()):
         return
     name = f"the Value {quoted(value.label)}" if value.label else "a Value"
     if what == "==":

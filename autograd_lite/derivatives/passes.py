@@ -223,7 +223,7 @@ def forward(y: Value, direction: Mapping[Value, Number], writer: Writer) -> dict
     tangent: dict[Value, Number] = {}
     for node in y.topological_order():
         moved = direction.get(node)
-        if node.op is not None and node.op not in _STEPS and any([parent in tangent for parent in node.parents]):
+        if node.op is not None and node.op not in _STEPS and any(parent in tangent for parent in node.parents):
             for parent, partial in writer.partials(node):
                 if parent in tangent:
                     part = writer.multiply(partial, tangent[parent])

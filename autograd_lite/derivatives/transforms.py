@@ -440,7 +440,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
 
 
 def _has_value(numbers: Sequence[Number]) -> bool:
-    return any([isinstance(number, Value) for number in numbers])
+    return any(isinstance(number, Value) for number in numbers)
 
 
 def _weighted_sum(numbers: Sequence[Number], weights: Sequence[Number]) -> Value:

@@ -107,7 +107,7 @@ def to_array(numbers: Sequence[Number], shape: tuple[int, ...]) -> Any:
         return numbers[0]
     import numpy
 
-    if not any([isinstance(number, Value) for number in numbers]):
+    if not any(isinstance(number, Value) for number in numbers):
         return numpy.array(numbers, dtype=float).reshape(shape)
     array = numpy.empty(len(numbers), dtype=object)
     array[:] = numbers

@@ -156,7 +156,7 @@ def _write_cross_entropy(operands: list[Text], notation: Notation) -> Text:
     n = len(operands) // 2
     weights, logits = operands[:n], operands[n:]
     chosen = [x for weight, x in zip(weights, logits) if weight.text == "1"]
-    one_hot = len(chosen) == 1 and sum([weight.text == "0" for weight in weights]) == n - 1
+    one_hot = len(chosen) == 1 and sum(weight.text == "0" for weight in weights) == n - 1
     mean = chosen[0] if one_hot else write(ops.DOT, [*weights, *logits, Text("0")], notation)
     return _write_infix(ops.SUB, write(ops.LOGSUMEXP, logits, notation), mean, notation)
 

@@ -70,7 +70,7 @@ def _terms(expression: Expression, known: dict[Expression, int]) -> int:
         unknown = [x for x in part.args if x not in known]
         waiting.extend(unknown)
         if not unknown:
-            known[waiting.pop()] = 1 + sum([known[x] for x in part.args])
+            known[waiting.pop()] = 1 + sum(known[x] for x in part.args)
     return known[expression]
 
 
@@ -194,7 +194,7 @@ def _users_function(sympy: Any, rows: dict[str, Callable[..., Expression]], op: 
 
     def evaluate(self: Any, precision: int) -> Expression:
         numbers = [x.evalf() for x in self.args]
-        return sympy.Float(op.forward(*[float(x) for x in numbers])) if all([x.is_Float for x in numbers]) else None
+        return sympy.Float(op.forward(*[float(x) for x in numbers])) if all(x.is_Float for x in numbers) else None
 
     return type(op.name, (sympy.Function,), {"fdiff": fdiff, "_eval_evalf": evaluate})
 

@@ -231,7 +231,7 @@ def _advice(y: Any, name: str) -> str:
     """What to do about labels that are text."""
     numpy = require_numpy()
     try:
-        is_text = name == "y" and any([isinstance(label, str) for label in numpy.asarray(y, dtype=object).flat])
+        is_text = name == "y" and any(isinstance(label, str) for label in numpy.asarray(y, dtype=object).flat)
     except ValueError:
         return ""
     if not is_text:

@@ -142,7 +142,7 @@ def _opening_brackets(file: bytes) -> int:
 
     Brackets after a letter are the indices of names, `layers[0].neurons[1].w[2]`; in JSON no list begins there.
     """
-    return file.count(b"{") + file.count(b"[") - sum([file.count(end) for end in (b"s[", b"w[", b"n[", b"b[")])
+    return file.count(b"{") + file.count(b"[") - sum(file.count(end) for end in (b"s[", b"w[", b"n[", b"b["))
 
 
 def _no_number(constant: str) -> Any:
@@ -162,7 +162,7 @@ def _structure(module: Any, where: str) -> dict[str, Any]:
     if kind is Layer:
         shape = {"n_inputs": module.n_inputs, "n_neurons": len(module.neurons)}
         kinds = [_neuron(neuron, where, shared="b" in vars(module)) for neuron in module.neurons]
-        if any([kind != kinds[0] or len(n.w) != module.n_inputs for kind, n in zip(kinds, module.neurons)]):
+        if any(kind != kinds[0] or len(n.w) != module.n_inputs for kind, n in zip(kinds, module.neurons)):
             raise TypeError(
                 f"save() writes layers whose neurons are all of a kind, and {where} has several: {module!r}"
             )
@@ -235,7 +235,7 @@ def _size(structure: Any, where: str) -> int:
         layers = _field(structure, "layers", where)
         if not isinstance(layers, list):
             raise ValueError(f"the layers of {where} are {layers!r:.80}, and not a list")
-        return sum([_size(layer, f"layers[{i}] of {where}") for i, layer in enumerate(layers)])
+        return sum(_size(layer, f"layers[{i}] of {where}") for i, layer in enumerate(layers))
     if kind in ("Dropout", "Activation"):
         return 0
     n_inputs = _whole(structure, "n_inputs", where)
@@ -275,7 +275,7 @@ def _build(structure: Any, where: str) -> Any:
 
 
 def _mlp(layers: list[Any], where: str) -> MLP:
-    if not layers or not all([isinstance(layer, Layer) for layer in layers]):
+    if not layers or not all(isinstance(layer, Layer) for layer in layers):
         raise ValueError(f"{where} is an MLP, and its layers are not all of the type Layer")
     for i in range(1, len(layers)):
         if layers[i].n_inputs != len(layers[i - 1].neurons):
@@ -318,7 +318,7 @@ def _float(structure: Any, name: str, where: str) -> float:
 
 def _one_of(structure: Any, name: str, choices: Iterable[Any], where: str) -> Any:
     choice = _field(structure, name, where)
-    if not any([choice is each or (isinstance(choice, str) and choice == each) for each in choices]):
+    if not any(choice is each or (isinstance(choice, str) and choice == each) for each in choices):
         raise ValueError(f"{name} of {where} is {choice!r:.80}, and not one of {', '.join(map(str, choices))}")
     return choice
 

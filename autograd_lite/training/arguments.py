@@ -141,7 +141,7 @@ def _check_results(results: list[Any]) -> None:
         raise TypeError(
             f"loss must return one Value for each sample, got {type(result).__name__}: {result!r:.100}{advice}"
         )
-    if results and not any([isinstance(result, Value) for result in results]):
+    if results and not any(isinstance(result, Value) for result in results):
         raise TypeError(
             f"loss must return a Value, got {type(results[0]).__name__}: {results[0]!r}, which does not depend on the"
             " parameters; compute it from the prediction itself, not from its .data or float()"

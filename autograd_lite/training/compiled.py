@@ -140,7 +140,7 @@ class CompiledEngine:
         self._inputs = np.concatenate(program.inputs[:2])
         self._shard_program = ShardProgram(self._code, self._inputs, self._mask_rows, self._masks.keep)
         self._full: Bound | None = None  # the one that holds all samples
-        self._is_total = all([s.op is None or s.op.name in _TOTAL_OPERATIONS for s in program.statements])
+        self._is_total = all(s.op is None or s.op.name in _TOTAL_OPERATIONS for s in program.statements)
 
     def _lay_out_parameters(self) -> None:
         """One array for all parameters, and where those that are trained stand in it."""

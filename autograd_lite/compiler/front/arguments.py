@@ -42,7 +42,7 @@ class Arguments:
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.args, self.kwargs = args, kwargs
-        self.has_values = any([_holds_value(x) for x in (*args, *kwargs.values())])
+        self.has_values = any(_holds_value(x) for x in (*args, *kwargs.values()))
         self.arrays: list[Any] = []
         self.names: list[str] = []
         if not self.has_values:
@@ -59,7 +59,7 @@ class Arguments:
     def _take_apart(self, argument: Any, name: str, may_be_option: bool) -> Any:
         if isinstance(argument, dict):
             return "dict", tuple([(key, self._take_apart(x, f"{name}[{key!r}]", False)) for key, x in argument.items()])
-        if isinstance(argument, tuple) and not all([_is_number(x) for x in argument]):
+        if isinstance(argument, tuple) and not all(_is_number(x) for x in argument):
             parts = [self._take_apart(x, f"{name}[{i}]", False) for i, x in enumerate(argument)]
             return type(argument), tuple(parts)
         is_array = isinstance(argument, (list, tuple)) or hasattr(argument, "__array__")
@@ -153,9 +153,9 @@ def _is_number(x: Any) -> bool:
 
 def _holds_value(x: Any) -> bool:
     if isinstance(x, dict):
-        return any([_holds_value(item) for item in x.values()])
+        return any(_holds_value(item) for item in x.values())
     if isinstance(x, (list, tuple)):
-        return any([_holds_value(item) for item in x])
+        return any(_holds_value(item) for item in x)
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":
-        return any([isinstance(item, Value) for item in x.flat])
+        return any(isinstance(item, Value) for item in x.flat)
     return isinstance(x, Value)

@@ -98,10 +98,10 @@ class Normaliser:
         if not products:
             return constant
         terms = self.terms
-        lane = any([terms[i].lane for product in products for i in product])
+        lane = any(terms[i].lane for product in products for i in product)
         if lane:  # what depends on parameters only is computed once for all samples
-            apart = {p: c for p, c in products.items() if not any([terms[i].lane for i in p])}
-            if len(apart) > 1 or any([len(p) == 2 for p in apart]):
+            apart = {p: c for p, c in products.items() if not any(terms[i].lane for i in p)}
+            if len(apart) > 1 or any(len(p) == 2 for p in apart):
                 products = {p: c for p, c in products.items() if p not in apart}
                 shared = self.term(Sum(apart))
                 assert isinstance(shared, Term)
@@ -119,7 +119,7 @@ class Normaliser:
         key = (constant, *sorted(products.items()))
         found = self.known.get(key)
         if found is None:
-            active = any([terms[i].active for product in products for i in product])
+            active = any(terms[i].active for product in products for i in product)
             found = self._new(
                 "sum", lane=lane, active=active, constant=constant, products=tuple(sorted(products.items()))
             )
@@ -143,8 +143,8 @@ class Normaliser:
         if found is None:
             found = self._new(
                 "operation",
-                lane=any([x.lane for x in parents]),
-                active=op not in _FLAT and any([x.active for x in parents]),
+                lane=any(x.lane for x in parents),
+                active=op not in _FLAT and any(x.active for x in parents),
                 op=op,
                 operands=operands,
                 sample=(*[x.data if isinstance(x, Value) else x for x in node.operands], node.data),
@@ -258,7 +258,7 @@ def _written_out(trace: Trace) -> tuple[list[tuple[Value, tuple[Value | float, .
 
 def _share_factors(left: Sum, right: Sum) -> bool:
     factors = {i for product in left.products if len(product) == 2 for i in product}
-    return any([i in factors for product in right.products if len(product) == 2 for i in product])
+    return any(i in factors for product in right.products if len(product) == 2 for i in product)
 
 
 def _used_again(operands_of: list[tuple[Value | float, ...]], outputs: list[Value | float]) -> set[int]:

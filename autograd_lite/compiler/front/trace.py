@@ -304,7 +304,7 @@ class _Watch:
 
     def _is_ours(self, value: Value) -> bool:
         """Whether a Value of another thread was computed from our inputs."""
-        return any([id(node) in self.inputs for node in value.topological_order()])
+        return any(id(node) in self.inputs for node in value.topological_order())
 
     @staticmethod
     def _is_our_own() -> bool:

@@ -30,7 +30,7 @@ class Layout:
         self.place_in = [(0, 0)] * count  # the coordinates (l, r) of a row in the grid that made it
         self.rows = 0
         self.next_leaf = 0  # parameters come first in their vector, then what is computed from them
-        self.places = sum([t.kind == "parameter" for t in self.terms])
+        self.places = sum(t.kind == "parameter" for t in self.terms)
         self.blocks: list[Block] = []
         self.statements: list[Statement] = []
         self.names: Counter[str] = Counter()

@@ -145,7 +145,7 @@ class _Differentiator:
         weights = self.sends[first]
         if part.with_bias is None or weights.add != bias.add or len(weights.clear) or len(bias.clear):
             return
-        if any([send.target.overlaps(bias.target) for send in self.sends[first + 1 :] if send is not bias]):
+        if any(send.target.overlaps(bias.target) for send in self.sends[first + 1 :] if send is not bias):
             return  # it would be added before what is to be there first
         _, columns, with_ones = part.with_bias
         assert isinstance(weights.value, Part)

@@ -84,7 +84,7 @@ def _completed(
     for numbers in joined.values():
         lefts = list(dict.fromkeys([left for i in sorted(numbers) for left in grids[i][0]]))
         rights = [right for i in sorted(numbers) for right in grids[i][1]]
-        filled = sum([len(grids[i][0]) * len(grids[i][1]) for i in numbers])
+        filled = sum(len(grids[i][0]) * len(grids[i][1]) for i in numbers)
         if filled >= 0.45 * len(lefts) * len(rights):
             result.append((lefts, rights))
         else:

@@ -60,7 +60,7 @@ class Products:
         main = max(heavy, key=lambda key: len(longest[key]))
         lists = self._same_length([self._factor_lists(own[main]) for own in by_class])
         others = [{len(own[key]) for own in by_class} for key in heavy if key != main]
-        if len({len(left) for left, _ in lists}) > 1 or any([len(lengths) > 1 for lengths in others]):
+        if len({len(left) for left, _ in lists}) > 1 or any(len(lengths) > 1 for lengths in others):
             parts = partition(group, lambda t: tuple(sorted([(k, len(x)) for k, x in self._classes(t).items()])))
             for part in parts:
                 self.schedule(part)

@@ -102,7 +102,7 @@ def common_shape(indices: list[Index]) -> tuple[int, ...] | None:
         if size % run:
             return None
         grids = [index.reshape(size // run, run) for index in indices]
-        if any([(grid - grid[:, :1] != grid[0] - grid[0, 0]).any() for grid in grids]):
+        if any((grid - grid[:, :1] != grid[0] - grid[0, 0]).any() for grid in grids):
             return None
         shape.insert(0, run)
         indices = [grid[:, 0] for grid in grids]

@@ -148,7 +148,7 @@ class _Scheduler:
             before = self.layout.blocks[self.layout.block_of[group[0].operands[0].index]]  # type: ignore[union-attr]
             if before.name[0] == "z" and before.size == len(group) and before.name[1:].isdigit():
                 activation = "a" + before.name[1:]
-                name = activation if all([b.name != activation for b in self.layout.blocks[-8:]]) else name
+                name = activation if all(b.name != activation for b in self.layout.blocks[-8:]) else name
         block = self.layout.block_for(group, name)
         if block.lane and len(group) > 1:
             self.layout.row_of_ones()

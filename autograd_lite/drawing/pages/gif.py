@@ -83,7 +83,7 @@ def _common_palette(frame: Image) -> Image:
     numbers = colours.getpalette() or []
     paper = ImageColor.getrgb(palette.PAPER.light)
     for i in range(0, len(numbers), 3):
-        if sum([abs(x - y) for x, y in zip(numbers[i : i + 3], paper)]) < _NEAR_PAPER:
+        if sum(abs(x - y) for x, y in zip(numbers[i : i + 3], paper)) < _NEAR_PAPER:
             numbers[i : i + 3] = paper
     colours.putpalette(numbers)
     return colours

@@ -248,7 +248,7 @@ def _places(
                     if _ROUNDS // 2 <= turn < _ROUNDS - 1
                     else sides[turn % 2] or sides[1 - turn % 2]
                 )
-                wanted.append(sum([across[x] + d for x, d in others]) / len(others) if others else across[item])
+                wanted.append(sum(across[x] + d for x, d in others) / len(others) if others else across[item])
             _stack(layer, breadths, wanted, across)
     lowest = min(across[item] - breadths.get(item, 0.0) / 2.0 for item in across)
     return {item: place - lowest for item, place in across.items()}

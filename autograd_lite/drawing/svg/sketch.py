@@ -48,7 +48,7 @@ class _Text(NamedTuple):
             return max(_MONO * self.size * len(self.text), 0.0 if self.text.isascii() else width(self.text, self.size))
         if not self.text.isascii():
             return width(self.text, self.size)
-        return self.size * (_BOLD if self.bold else 1.0) * sum([_SANS.get(c, 0.56) for c in self.text])
+        return self.size * (_BOLD if self.bold else 1.0) * sum(_SANS.get(c, 0.56) for c in self.text)
 
 
 _Line = Sequence[_Text | Swatch]
@@ -116,7 +116,7 @@ def _header(scene: Scene) -> tuple[list[_Line], list[Place]]:
     ]
     notes = [[_Text(note, 10.0, palette.MUTED)] for note in scene.notes]
     header: list[_Line] = [title, *keys, *notes]
-    return header, [Place(sum([part.width for part in line]), 0.0) for line in header]
+    return header, [Place(sum(part.width for part in line), 0.0) for line in header]
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def _lines(box: Box, heat: str | None) -> list[_Line]:
 
 def _size(box: Box, lines: list[_Line], labels: int) -> Place:
     """Width and height; as high as so many labels of wires need."""
-    widest = max([sum([part.width for part in line]) for line in lines], default=0.0)
+    widest = max([sum(part.width for part in line) for line in lines], default=0.0)
     height = max(len(lines) * _LINE + 2.0 * _PADDING.across, _LABEL * (labels + 1))
     return Place(max(widest, COMPACT if box.compact else 20.0) + 2.0 * _PADDING.along, height)
 

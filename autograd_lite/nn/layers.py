@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from autograd_lite import functions, ops
@@ -72,6 +74,8 @@ class Neuron(Module):
     0.0
     """
 
+    _initial = ("seed", "init", "n_neurons", "nonlin")
+
     def __init__(
         self,
         n_inputs: int,
@@ -85,14 +89,17 @@ class Neuron(Module):
         nonlin: bool = True,
     ) -> None:
         n_inputs = _size(n_inputs, "n_inputs of a Neuron")
+        _count_weights(n_inputs)
         if not nonlin:
             activation = None
+        self.n_inputs = n_inputs
         self.activation = activation_name(activation)
         self._function = _activation_function(self.activation)
         rng = as_random(seed)
         draw = _weights(init, self.activation, n_inputs, n_neurons, rng)
         self.w = [Value(draw()) for _ in range(n_inputs)]
         self.b: Number = bias if isinstance(bias, Value) else _bias(n_inputs, rng) if bias else 0.0
+        self.bias, self.frozen_bias = isinstance(self.b, Value), bool(frozen_bias)
         self._frozen = ("b",) if frozen_bias else ()
         self.name_parameters()
 
@@ -134,6 +141,7 @@ class Layer(Module):
     """
 
     _is_atom = True  # the neurons are all alike
+    _initial = ("seed", "init")
 
     def __init__(
         self,
@@ -147,9 +155,10 @@ class Layer(Module):
         init: str = "auto",
         seed: Seed = None,
     ) -> None:
-        n_neurons = _size(n_neurons, "n_neurons of a Layer")
         self.n_inputs = _size(n_inputs, "n_inputs of a Layer")
+        self.n_neurons = _size(n_neurons, "n_neurons of a Layer")
         self.activation = activation_name(activation)
+        self.bias, self.shared_bias, self.frozen_bias = bool(bias), bool(bias and shared_bias), bool(frozen_bias)
         rng = as_random(seed)
         common: bool | Value = bias
         if bias and shared_bias:
@@ -163,9 +172,9 @@ class Layer(Module):
                 frozen_bias=frozen_bias,
                 init=init,
                 seed=rng,
-                n_neurons=n_neurons,
+                n_neurons=self.n_neurons,
             )
-            for _ in range(n_neurons)
+            for _ in range(self.n_neurons)
         ]
         self.name_parameters()
 
@@ -218,6 +227,8 @@ class MLP(Module):
     'layers[0].neurons[2].w[1]'
     """
 
+    _initial = ("seed", "init")
+
     def __init__(
         self,
         n_inputs: int,
@@ -231,22 +242,26 @@ class MLP(Module):
         frozen_bias: bool = False,
         init: str = "auto",
     ) -> None:
-        if isinstance(sizes, (int, str)) or len(sizes) == 0:
+        if isinstance(sizes, str) or not isinstance(sizes, Iterable) or not (widths := list(sizes)):
             raise ValueError(f"an MLP takes the sizes of its layers, such as [16, 16, 1], got {sizes!r}")
+        self.n_inputs = _size(n_inputs, "n_inputs of an MLP")
+        self.sizes = [_size(width, "each of the sizes of an MLP") for width in widths]
+        self.activation, self.output_activation = activation_name(activation), activation_name(output_activation)
+        self.bias, self.shared_bias, self.frozen_bias = bool(bias), bool(bias and shared_bias), bool(frozen_bias)
         rng = as_random(seed)
-        widths = [n_inputs, *sizes]
+        widths = [self.n_inputs, *self.sizes]
         self.layers = [
             Layer(
                 widths[i],
                 widths[i + 1],
-                activation if i < len(sizes) - 1 else output_activation,
+                activation if i < len(self.sizes) - 1 else output_activation,
                 bias=bias,
                 shared_bias=shared_bias,
                 frozen_bias=frozen_bias,
                 init=init,
                 seed=rng,
             )
-            for i in range(len(sizes))
+            for i in range(len(self.sizes))
         ]
         self.name_parameters()
 
@@ -298,7 +313,7 @@ class Activation(Module):
 
     Parameters
     ----------
-    function : str or callable
+    activation : str or callable
         See `Neuron`.
 
     Examples
@@ -307,11 +322,11 @@ class Activation(Module):
     [0.0, 2.0]
     """
 
-    def __init__(self, function: str | Callable[[Any], Any]) -> None:
-        self.activation = activation_name(function)
+    def __init__(self, activation: str | Callable[[Any], Any]) -> None:
+        self.activation = activation_name(activation)
         if self.activation is None:
-            raise TypeError(f"an Activation applies a function, got {function!r}: leave it out")
-        self._function: Any = ops.TABLE[self.activation] if isinstance(self.activation, str) else function
+            raise TypeError(f"an Activation applies a function, got {activation!r}: leave it out")
+        self._function: Any = ops.TABLE[self.activation] if isinstance(self.activation, str) else activation
 
     def __call__(self, x: Any) -> Any:
         """Return a list; of a single number, a single number."""
@@ -329,7 +344,7 @@ class Dropout(Module):
     Parameters
     ----------
     probability : float
-        From 0 up to, but not, 1.
+        In [0, 1).
     seed : int, random.Random or numpy.random.Generator, optional
         Where the randomness comes from.
 
@@ -348,8 +363,12 @@ class Dropout(Module):
     """
 
     def __init__(self, probability: float = 0.5, seed: Seed = None) -> None:
+        if not ops.is_number(probability):
+            raise TypeError(
+                f"the probability of Dropout must be a number, got {type(probability).__name__}: {probability!r}"
+            )
         if not 0.0 <= probability < 1.0:
-            raise ValueError(f"Dropout takes a probability from 0 up to, but not, 1; got {probability!r}")
+            raise ValueError(f"the probability of Dropout must be in [0, 1), got {probability!r}")
         self.probability = float(probability)
         self._random = as_random(seed)
         # Gives what to multiply n numbers by, where a program draws the masks of a whole batch.
@@ -395,11 +414,15 @@ class LayerNorm(Module):
     """
 
     def __init__(self, n_inputs: int, epsilon: float = 1e-5) -> None:
+        if not ops.is_number(epsilon):
+            raise TypeError(f"the epsilon of a LayerNorm must be a number, got {type(epsilon).__name__}: {epsilon!r}")
         if not 0.0 <= epsilon < math.inf:
-            raise ValueError(f"the epsilon of a LayerNorm is finite and not negative, got {epsilon!r}")
-        self.gain = [Value(1.0) for _ in range(_size(n_inputs, "n_inputs of a LayerNorm"))]
-        self.b = [Value(0.0) for _ in range(n_inputs)]
+            raise ValueError(f"the epsilon of a LayerNorm must be finite and not negative, got {epsilon!r}")
+        self.n_inputs = _size(n_inputs, "n_inputs of a LayerNorm")
         self.epsilon = float(epsilon)
+        _count_weights(self.n_inputs)
+        self.gain = [Value(1.0) for _ in range(self.n_inputs)]
+        self.b = [Value(0.0) for _ in range(self.n_inputs)]
         self.name_parameters()
 
     def __call__(self, x: Any) -> list[Any]:
@@ -418,13 +441,34 @@ class LayerNorm(Module):
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
+# How many weights may still be made while a file is loaded: what it says must not make us build something huge.
+_weights_left: ContextVar[list[int] | None] = ContextVar("weights left", default=None)
+
+
+@contextmanager
+def at_most_weights(n: int) -> Iterator[None]:
+    """Inside, the layers that are made have `n` weights together at most; a ValueError says so before more are made."""
+    token = _weights_left.set([n])
+    try:
+        yield
+    finally:
+        _weights_left.reset(token)
+
+
+def _count_weights(n: int) -> None:
+    left = _weights_left.get()
+    if left is not None:
+        left[0] -= n
+        if left[0] < 0:
+            raise ValueError("its layers have more parameters than the file holds")
+
 
 def _size(n: object, what: str) -> int:
     if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"{what} is a whole number, got {type(n).__name__}: {n!r}")
+        raise TypeError(f"{what} must be a positive integer, got {type(n).__name__}: {n!r}")
     size = int(n)
     if size < 1:
-        raise ValueError(f"{what} is at least 1, got {n!r}")
+        raise ValueError(f"{what} must be a positive integer, got {n!r}")
     return int(size)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -43,6 +44,8 @@ class Module:
     _is_atom: bool = False
     # Where the module stands in the outermost one, for messages.
     _path: str = ""
+    # The arguments of the constructor that only say how the parameters start: `config()` leaves them out.
+    _initial: tuple[str, ...] = ("seed",)
 
     def __call__(self, x: Any) -> Any:
         """Apply the module to one sample."""
@@ -106,9 +109,10 @@ class Module:
         missing = [name for name in values if name not in state]
         unknown = [name for name in state if name not in values]
         if missing or unknown:
-            raise ValueError(
-                f"the state does not fit this {type(self).__name__}: it lacks {_some(missing)} and has {_some(unknown)} too many"
-            )
+            said = [
+                f"{what}: {_some(names)}" for what, names in (("missing", missing), ("unexpected", unknown)) if names
+            ]
+            raise ValueError(f"the state does not fit this {type(self).__name__}; {'; '.join(said)}")
         data = {name: Value(state[name]).data for name in values}
         for name, value in values.items():
             value.data = data[name]
@@ -125,6 +129,41 @@ class Module:
             yield from _parts_of(attribute, thing)
 
     # --- structure ----------------------------------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        """Return the arguments that make this module again, by name: what `save` writes of it, besides its parameters.
+
+        These are the arguments of `__init__` but for `seed`, each read from the attribute of the same name. A class whose
+        attributes have other names defines a `config` of its own.
+
+        Returns
+        -------
+        dict
+            Of numbers, texts, None, modules, and lists and dicts of these.
+
+        Raises
+        ------
+        TypeError
+            If there is no attribute with the name of an argument.
+
+        Examples
+        --------
+        >>> from autograd_lite import nn
+        >>> nn.LayerNorm(3).config()
+        {'n_inputs': 3, 'epsilon': 1e-05}
+        """
+        kind = type(self)
+        arguments = {}
+        for name, parameter in inspect.signature(kind).parameters.items():
+            if name in self._initial:
+                continue
+            if parameter.kind is parameter.VAR_KEYWORD or not hasattr(self, name):
+                raise TypeError(
+                    f"{kind.__name__} does not say how it was made: set self.{name} in its __init__, which takes {name},"
+                    " or define config(self) to return the arguments that make it again, by name"
+                )
+            arguments[name] = getattr(self, name)
+        return arguments
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """All modules, each once, outer before inner: the module itself, named with an empty string, and those inside it."""
@@ -226,13 +265,16 @@ def _is_object_array(thing: object) -> bool:
 
 
 def _some(names: list[str]) -> str:
-    if not names:
-        return "nothing"
     return ", ".join([escaped(name) for name in names[:3]]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+_PLAIN = frozenset([bool, int, float, str, type(None)])
 
 
 def _collect(thing: object, values: dict[Value, None], frozen: set[Value], seen: set[Module]) -> None:
     """Add the Values in an attribute, and in the modules in it that were not seen yet."""
+    if type(thing) in _PLAIN:  # most attributes that hold no parameters: first, because this is called at every step
+        return
     if isinstance(thing, Value):
         values[thing] = None
     elif isinstance(thing, (list, tuple)):

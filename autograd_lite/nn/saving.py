@@ -1,21 +1,36 @@
 """Saving a net to a file and loading it: JSON, with the structure and every parameter to the last bit.
 
-A file only ever names modules and activations of this package, and is checked before anything is built from it. Nothing
-in it is executed.
+Each module says by its `config()` which arguments make it again. A file holds these and the parameters. It only ever
+names classes of `nn`, or classes that the caller of `load` gives; nothing in it is executed.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from autograd_lite import ops
 from autograd_lite._support.files import write_atomically
-from autograd_lite.nn.layers import ACTIVATIONS, MLP, Activation, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
-from autograd_lite.value import Value
+from autograd_lite._support.text import escaped, quoted
+from autograd_lite.nn.layers import (
+    ACTIVATIONS,
+    MLP,
+    Activation,
+    Dropout,
+    Layer,
+    LayerNorm,
+    Neuron,
+    Sequential,
+    at_most_weights,
+)
+from autograd_lite.nn.module import Module
 
 FORMAT = "autograd-lite network"
 VERSION = 1
@@ -26,6 +41,11 @@ _PART: Final = 2**20
 _MOST_MODULES: Final = 10_000
 _DEEPEST: Final = 100
 
+Classes = dict[str, type[Module]]
+_OWN: Final[Classes] = {
+    module.__name__: module for module in (Activation, Dropout, Layer, LayerNorm, MLP, Neuron, Sequential)
+}
+
 
 def save(net: Module, path: str | os.PathLike[str]) -> None:
     """Write a net to a file: either the whole file is written, or the old one stays.
@@ -33,15 +53,16 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     net : Module
-        Made of the modules of `nn`, with activations by name.
+        Of modules whose `config()` makes them again: those of `nn`, with activations by name, and your own.
     path : str or path
         Usually ends in `.json`.
 
     Raises
     ------
     TypeError
-        If a module is of a class of your own, or an activation a function of your own, or there are more than 10 000
-        modules or 100 of them within one another: a file cannot hold these. Save `net.state_dict()` as you like instead.
+        If the net that `load` would make is a different one, because an argument cannot be written (a function, a Value),
+        or a part was changed after it was made; or if there are more than 10 000 modules or 100 of them within one
+        another. The message names the part. `net.state_dict()` can still be saved in your own way.
     OSError
         If the file cannot be written. The message says why and what to do.
 
@@ -60,32 +81,57 @@ def save(net: Module, path: str | os.PathLike[str]) -> None:
     >>> load(path).state_dict() == net.state_dict()
     True
     """
-    structure, state = _structure(net, "the net"), net.state_dict()
+    if not isinstance(net, Module):
+        raise TypeError(f"save() writes a Module, got {type(net).__name__}: {net!r:.80}")
+    classes = dict(_OWN)
+    structure = _written(net, "net", classes)
     try:
-        _check_bounds(structure, "the net")
+        _check_bounds(structure, "net")
     except ValueError as error:
-        raise TypeError(f"save() writes smaller nets, and {error}: save its state_dict() in your own way") from None
-    if _size(structure, "the net") != len(state):
-        raise TypeError(
-            "save() writes nets of which each part is used once and has the parameters that it was made with,"
-            f" and this one uses a part twice or has other parameters: {net!r}"
-        )
-    parameters = {name: _number(data) for name, data in state.items()}
+        raise TypeError(f"save() writes smaller nets, and {error}: {_INSTEAD}") from None
+    _check_that_it_loads(net, structure, classes)
+    parameters = {name: _plain_number(data) for name, data in net.state_dict().items()}
     content = {"format": FORMAT, "version": VERSION, "structure": structure, "parameters": parameters}
     text = json.dumps(content, indent=1, allow_nan=False)
     write_atomically(Path(path), f"{text}\n".encode())
 
 
-def load(path: str | os.PathLike[str]) -> Module:
+def load(path: str | os.PathLike[str], *, modules: Iterable[type[Module]] = ()) -> Module:
     """Read a net that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+    modules : iterable of type, optional
+        Your own classes of modules in it. Their constructors are called with what the file says.
 
     Raises
     ------
     ValueError
-        If the file is broken, is something else, or comes from a newer version. The message names it and says where.
+        If the file is broken, is something else, has a module that is neither of `nn` nor in `modules`, or comes from a
+        newer version. The message names it and says where.
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from autograd_lite import nn, tanh
+    >>> class Wave(nn.Module):
+    ...     def __init__(self, n_inputs, seed=None):
+    ...         self.n_inputs = n_inputs
+    ...         self.inner = nn.Neuron(n_inputs, None, seed=seed)
+    ...         self.name_parameters()
+    ...
+    ...     def __call__(self, x):
+    ...         return self.inner(x).sin()
+    >>> path = os.path.join(tempfile.mkdtemp(), "wave.json")
+    >>> wave = Wave(2, seed=0)
+    >>> save(wave, path)
+    >>> load(path, modules=[Wave])([1.0, 2.0]).data == wave([1.0, 2.0]).data
+    True
     """
+    classes = _known(modules)
     content = bytearray()
     with Path(path).open("rb") as file:
         while len(content) <= _LARGEST and (
@@ -93,252 +139,273 @@ def load(path: str | os.PathLike[str]) -> Module:
         ):  # at once, read() would take room for the largest
             content += part
     try:
-        return _read(bytes(content))
+        return _read(bytes(content), classes)
     except UnicodeDecodeError as error:
-        raise ValueError(f"cannot load {os.fspath(path)!r}: it is no text in UTF-8, at byte {error.start}") from None
+        raise ValueError(f"cannot load {os.fspath(path)!r}: it is not UTF-8 text, at byte {error.start}") from None
     except RecursionError:
         raise ValueError(f"cannot load {os.fspath(path)!r}: it is nested too deeply") from None
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from None
+        raise ValueError(f"cannot load {os.fspath(path)!r}: {escaped(str(error), 400)}") from None
 
 
-def _read(file: bytes) -> Module:
+def _known(modules: Iterable[type[Module]]) -> Classes:
+    classes = dict(_OWN)
+    for module in modules:
+        if not (isinstance(module, type) and issubclass(module, Module)):
+            raise TypeError(f"modules takes classes of modules, such as [MyNet], got {module!r:.80}")
+        if classes.setdefault(module.__name__, module) is not module:
+            raise ValueError(f"modules has two classes called {module.__name__}, or one called as in nn: rename one")
+    return classes
+
+
+def _read(file: bytes, classes: Classes) -> Module:
     if len(file) > _LARGEST:
-        raise ValueError(f"it is larger than {_LARGEST} bytes, as no net is")
-    if _opening_brackets(file) > 2 * _MOST_MODULES:
-        raise ValueError(f"it has more than {_MOST_MODULES} modules, as no net is saved")
+        raise ValueError(f"it is larger than {_LARGEST} bytes, which save() never writes")
+    most = 4 * _MOST_MODULES  # objects and lists: each takes memory as soon as it is read, whatever it means
+    if sum(1 for _ in islice(_OPENING_BRACKET.finditer(file), most + 1)) > most:
+        raise ValueError(f"it has more than {_MOST_MODULES} modules, which save() never writes")
     content = json.loads(file.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError("it does not say that it is a network of autograd-lite")
     version = content.get("version")
     if type(version) is not int or version < 1:
-        raise ValueError(f"it has format version {version!r}, which is none")
+        raise ValueError(f"invalid format version {version!r:.80}")
     if version > VERSION:
         raise ValueError(f"it has format version {version}, and this autograd-lite reads up to {VERSION}: upgrade it")
     _check_names(content, ("format", "version", "structure", "parameters"), "it")
-    structure, parameters = content.get("structure"), content.get("parameters")
+    structure, parameters = content["structure"], content["parameters"]
     if not isinstance(parameters, dict):
         raise ValueError("it has no parameters")
     _check_bounds(structure, "structure")
-    n = _size(structure, "structure")
-    if n != len(parameters):
-        raise ValueError(f"its structure has {n} parameters, and it holds {len(parameters)}")
-    net: Module = _build(structure, "structure")
-    net.load_state_dict({name: _parsed(name, data) for name, data in parameters.items()})
+    with at_most_weights(len(parameters)):
+        net = _made(structure, "structure", classes)
+    if not isinstance(net, Module):
+        raise ValueError(f"structure is {structure!r:.80}, and not a module")
+    if _canonical(_written(net, "net", dict(classes))) != _canonical(structure):
+        raise ValueError("its structure says something that save() does not write")
+    net.load_state_dict({name: _parsed_number(name, data) for name, data in parameters.items()})
     return net
+
+
+# A bracket that opens an object or a list of JSON, and not the index in a name such as `layers[0].neurons[1].w[2]`.
+_OPENING_BRACKET: Final = re.compile(rb"(?<![^\s,:\[{])[\[{]")
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for name, data in pairs:
         if name in content:
-            raise ValueError(f"it says {name!r:.80} twice")
+            raise ValueError(f"it says {quoted(name)} twice")
         content[name] = data
     return content
 
 
-def _opening_brackets(file: bytes) -> int:
-    """How many objects and lists a file opens, at most: each takes memory as soon as it is read, whatever it means.
-
-    Brackets after a letter are the indices of names, `layers[0].neurons[1].w[2]`; in JSON no list begins there.
-    """
-    return file.count(b"{") + file.count(b"[") - sum(file.count(end) for end in (b"s[", b"w[", b"n[", b"b["))
-
-
 def _no_number(constant: str) -> Any:
-    raise ValueError(f"it says {constant}, which is no JSON")
-
-
-# --- structure --------------------------------------------------------------------------------------------------------
-# What a file says of each module: {"type": "Layer", …} with what its constructor needs; seeds and initial weights are not
-# needed. `_structure` writes it, `_size` counts its parameters before anything is built, `_build` makes the module.
-
-
-def _structure(module: Any, where: str) -> dict[str, Any]:
-    kind = type(module)
-    if kind in (MLP, Sequential):
-        layers = [_structure(layer, f"layers[{i}] of {where}") for i, layer in enumerate(module.layers)]
-        return {"type": kind.__name__, "layers": layers}
-    if kind is Layer:
-        shape = {"n_inputs": module.n_inputs, "n_neurons": len(module.neurons)}
-        kinds = [_neuron(neuron, where, shared="b" in vars(module)) for neuron in module.neurons]
-        if any(kind != kinds[0] or len(n.w) != module.n_inputs for kind, n in zip(kinds, module.neurons)):
-            raise TypeError(
-                f"save() writes layers whose neurons are all of a kind, and {where} has several: {module!r}"
-            )
-        return {"type": "Layer"} | shape | kinds[0]
-    if kind is Neuron:
-        return {"type": "Neuron", "n_inputs": len(module.w)} | _neuron(module, where, shared=False)
-    if kind is Dropout:
-        return {"type": "Dropout", "probability": module.probability}
-    if kind is LayerNorm:
-        return {"type": "LayerNorm", "n_inputs": len(module.gain), "epsilon": module.epsilon}
-    if kind is Activation:
-        return {"type": "Activation", "activation": _name(module.activation, where)}
-    raise TypeError(
-        f"save() writes the modules of autograd_lite.nn, and {where} is {module!r}: save its state_dict() in your own way"
-    )
-
-
-def _check_bounds(structure: Any, where: str) -> None:
-    """Raise if there are more modules than a file may have, or too many within one another."""
-    n = 0
-    level = [structure]
-    for _ in range(_DEEPEST):
-        n += len(level)
-        if n > _MOST_MODULES:
-            raise ValueError(f"{where} has more than {_MOST_MODULES} modules")
-        level = [
-            layer
-            for module in level
-            if isinstance(module, dict) and isinstance(module.get("layers"), list)
-            for layer in module["layers"]
-        ]
-        if not level:
-            return
-    raise ValueError(f"{where} has modules nested more than {_DEEPEST} deep")
-
-
-def _neuron(neuron: Neuron, where: str, shared: bool) -> dict[str, Any]:
-    bias = "shared" if shared else "own" if isinstance(neuron.b, Value) else "none"
-    return {"activation": _name(neuron.activation, where), "bias": bias, "frozen_bias": "b" in neuron._frozen}
-
-
-def _name(activation: Any, where: str) -> str | None:
-    if activation is None or isinstance(activation, str):
-        return activation
-    raise TypeError(
-        f"save() writes activations by name, and that of {where} is the function {activation!r}:"
-        f" use one of {', '.join(ACTIVATIONS)}, or save its state_dict() in your own way"
-    )
-
-
-_NEURON: Final = ("activation", "bias", "frozen_bias")
-_FIELDS: Final = {
-    "MLP": ("layers",),
-    "Sequential": ("layers",),
-    "Layer": ("n_inputs", "n_neurons", *_NEURON),
-    "Neuron": ("n_inputs", *_NEURON),
-    "LayerNorm": ("n_inputs", "epsilon"),
-    "Dropout": ("probability",),
-    "Activation": ("activation",),
-}
-
-
-def _size(structure: Any, where: str) -> int:
-    """The number of parameters, frozen ones included: a broken file must not make us build something huge."""
-    kind = _field(structure, "type", where)
-    if not isinstance(kind, str) or kind not in _FIELDS:
-        raise ValueError(f"{where} is a module {kind!r:.80}, and there is none of that name")
-    _check_names(structure, ("type", *_FIELDS[kind]), where)
-    if kind in ("MLP", "Sequential"):
-        layers = _field(structure, "layers", where)
-        if not isinstance(layers, list):
-            raise ValueError(f"the layers of {where} are {layers!r:.80}, and not a list")
-        return sum(_size(layer, f"layers[{i}] of {where}") for i, layer in enumerate(layers))
-    if kind in ("Dropout", "Activation"):
-        return 0
-    n_inputs = _whole(structure, "n_inputs", where)
-    if kind == "LayerNorm":
-        return 2 * n_inputs
-    n_neurons = _whole(structure, "n_neurons", where) if kind == "Layer" else 1
-    n_biases = {"own": n_neurons, "shared": 1, "none": 0}
-    return n_inputs * n_neurons + n_biases[_one_of(structure, "bias", n_biases, where)]
-
-
-def _build(structure: Any, where: str) -> Any:
-    kind = structure["type"]
-    if kind in ("Sequential", "MLP"):
-        layers = [_build(layer, f"layers[{i}] of {where}") for i, layer in enumerate(structure["layers"])]
-        return Sequential(*layers) if kind == "Sequential" else _mlp(layers, where)
-    if kind == "Dropout":
-        return Dropout(_float(structure, "probability", where))
-    if kind == "LayerNorm":
-        return LayerNorm(structure["n_inputs"], _float(structure, "epsilon", where))
-    activation = _field(structure, "activation", where)
-    if not isinstance(activation, str) and (activation is not None or kind == "Activation"):
-        raise ValueError(f"activation of {where} is {activation!r:.80}, and no name")
-    if kind == "Activation":
-        return Activation(activation or "")
-    bias = structure["bias"]
-    frozen = _one_of(structure, "frozen_bias", (False, True), where)
-    if kind == "Neuron":
-        return Neuron(structure["n_inputs"], activation, bias=bias != "none", frozen_bias=frozen)
-    return Layer(
-        structure["n_inputs"],
-        structure["n_neurons"],
-        activation,
-        bias=bias != "none",
-        shared_bias=bias == "shared",
-        frozen_bias=frozen,
-    )
-
-
-def _mlp(layers: list[Any], where: str) -> MLP:
-    if not layers or not all(isinstance(layer, Layer) for layer in layers):
-        raise ValueError(f"{where} is an MLP, and its layers are not all of the type Layer")
-    for i in range(1, len(layers)):
-        if layers[i].n_inputs != len(layers[i - 1].neurons):
-            raise ValueError(
-                f"layers[{i}] of {where} takes {layers[i].n_inputs} inputs, and layers[{i - 1}] gives {len(layers[i - 1].neurons)}"
-            )
-    net = MLP(1, [1])
-    net.layers = layers
-    net.name_parameters()
-    return net
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _check_names(content: dict[str, Any], known: Iterable[str], where: str) -> None:
     for name in content:
         if name not in known:
-            raise ValueError(f"{where} has an unknown {name!r:.80}")
+            raise ValueError(f"{where} has an unknown {quoted(name)}")
+    for name in known:
+        if name not in content:
+            raise ValueError(f"{where} has no {name!r}")
 
 
-def _field(structure: Any, name: str, where: str) -> Any:
+# --- structure --------------------------------------------------------------------------------------------------------
+# A module is {"module": its class, "config": its arguments}. An argument is a number, a text, None, a module, or a list of
+# these. Two more objects stand for what JSON lacks: {"float": "inf"} and {"dict": {…}}.
+
+
+def _written(thing: Any, where: str, classes: Classes) -> Any:
+    """What a file says of a module or an argument. Adds the classes of modules to `classes`."""
+    if isinstance(thing, Module):
+        kind = type(thing)
+        if classes.setdefault(kind.__name__, kind) is not kind:
+            raise TypeError(f"two classes in {where} are called {kind.__name__}, or one as in nn: rename one")
+        config = {name: _written(part, f"{where}.{name}", classes) for name, part in kind.config(thing).items()}
+        return {"module": kind.__name__, "config": config}
+    if thing is None or isinstance(thing, (bool, str)):
+        return thing
+    if ops.is_number(thing):
+        return int(thing) if hasattr(thing, "__index__") else _plain_float(float(thing))
+    if isinstance(thing, (list, tuple)):
+        return [_written(part, f"{where}[{i}]", classes) for i, part in enumerate(thing)]
+    if isinstance(thing, dict) and all(isinstance(key, str) for key in thing):
+        return {"dict": {key: _written(part, f"{where}[{key!r}]", classes) for key, part in thing.items()}}
+    if callable(thing):
+        raise TypeError(
+            f"save() writes functions by name, and {escaped(where)} is the function {thing!r}: use one of"
+            f" {', '.join(ACTIVATIONS)}; or {_INSTEAD}"
+        )
+    kind = type(thing)
+    raise TypeError(f"save() writes numbers, text, lists, dicts and modules, and {escaped(where)} is a {kind.__name__}")
+
+
+def _made(structure: Any, where: str, classes: Classes) -> Any:
+    """The module or the argument of which a file says this."""
+    if isinstance(structure, list):
+        return [_made(part, f"{where}[{i}]", classes) for i, part in enumerate(structure)]
     if not isinstance(structure, dict):
-        raise ValueError(f"{where} is {structure!r:.80}, and no module")
-    if name not in structure:
-        raise ValueError(f"{where} has no {name!r}")
-    return structure[name]
+        return structure
+    if "float" in structure:
+        _check_names(structure, ["float"], where)
+        return _parsed_number(where, structure["float"])
+    if "dict" in structure:
+        _check_names(structure, ["dict"], where)
+        return {key: _made(part, f"{where}[{key!r}]", classes) for key, part in _object(structure, "dict", where)}
+    _check_names(structure, ("module", "config"), where)
+    name = structure["module"]
+    if not isinstance(name, str) or name not in classes:
+        shown = quoted(name) if isinstance(name, str) else repr(name)[:80]
+        raise ValueError(f"{where} is a module {shown}, which is not in nn: load(path, modules=[…]) takes your classes")
+    config = {key: _made(part, f"{where}.{key}", classes) for key, part in _object(structure, "config", where)}
+    try:
+        return _called(classes[name], config)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{escaped(where)} cannot be made: {escaped(str(error), 200)}") from None
 
 
-def _whole(structure: Any, name: str, where: str) -> int:
-    n = _field(structure, name, where)
-    if type(n) is not int or not 1 <= n <= 10**15:
-        raise ValueError(f"{name} of {where} is {n!r:.80}, and not a number of inputs or neurons")
-    return n
+def _object(structure: dict[str, Any], name: str, where: str) -> Iterable[tuple[str, Any]]:
+    if not isinstance(structure[name], dict):
+        raise ValueError(f"{name} of {escaped(where)} must be {{…}}, got {structure[name]!r:.80}")
+    content: dict[str, Any] = structure[name]
+    return content.items()
 
 
-def _float(structure: Any, name: str, where: str) -> float:
-    x = _field(structure, name, where)
-    if type(x) not in (int, float):
-        raise ValueError(f"{name} of {where} is {x!r:.80}, and no number")
-    return float(x)
+def _called(module: type[Module], config: dict[str, Any]) -> Module:
+    """The module with these arguments."""
+    parameters = inspect.signature(module).parameters
+    for name in config:
+        if name not in parameters:
+            raise ValueError(f"{module.__name__} has no argument {quoted(name)}")
+    arguments = inspect.signature(module).bind_partial()
+    for name, parameter in parameters.items():
+        if name in config:
+            arguments.arguments[name] = config[name]
+        elif parameter.default is parameter.empty and name not in module._initial:
+            raise ValueError(f"{module.__name__} lacks its argument {name!r}")
+        if parameter.kind is parameter.VAR_POSITIONAL and not isinstance(config[name], list):
+            raise ValueError(f"{name} of {module.__name__} must be a list, got {config[name]!r:.80}")
+    return module(*arguments.args, **arguments.kwargs)
 
 
-def _one_of(structure: Any, name: str, choices: Iterable[Any], where: str) -> Any:
-    choice = _field(structure, name, where)
-    if not any(choice is each or (isinstance(choice, str) and choice == each) for each in choices):
-        raise ValueError(f"{name} of {where} is {choice!r:.80}, and not one of {', '.join(map(str, choices))}")
-    return choice
+def _canonical(structure: Any) -> str:
+    """The same text for what is the same: 1 is 1.0, but not true."""
+    return json.dumps(json.loads(json.dumps(structure), parse_int=float), sort_keys=True)
+
+
+def _check_bounds(structure: Any, where: str) -> None:
+    """Raise if there are more modules than a file may have, or too many within one another."""
+    n = 0
+    modules = _modules_in([structure])
+    for _ in range(_DEEPEST):
+        n += len(modules)
+        if n > _MOST_MODULES:
+            raise ValueError(f"{where} has more than {_MOST_MODULES} modules")
+        modules = _modules_in([module["config"] for module in modules])
+        if not modules:
+            return
+    raise ValueError(f"{where} has modules nested more than {_DEEPEST} deep")
+
+
+def _modules_in(parts: list[Any]) -> list[Any]:
+    """The objects with a `config` in these parts, without those inside them."""
+    modules = []
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict) and "config" in part:
+            modules.append(part)
+        elif isinstance(part, dict):
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return modules
+
+
+# --- whether a file says all that there is ----------------------------------------------------------------------------
+
+_INSTEAD: Final = "save its state_dict() in your own way"
+
+
+def _check_that_it_loads(net: Module, structure: Any, classes: Classes) -> None:
+    """Raise if `load` would make another net: make it, and compare.
+
+    The configs may leave out a part that was changed after it was made, or an attribute that is not an argument.
+    """
+    try:
+        again = _made(structure, "net", classes)
+    except ValueError as error:
+        raise _lost(str(error)) from None
+    modules, others = dict(net.named_modules()), dict(again.named_modules())
+    for name, module in modules.items():
+        where = f"net.{escaped(name)}" if name else "net"
+        if type(others.get(name)) is not type(module):
+            raise _lost(f"{where} is {module!r:.80}, and would be {others.get(name)!r:.80}")
+        if type(module).config is Module.config:
+            theirs = _plain_attributes(others[name])
+            for attribute, data in _plain_attributes(module).items():
+                if attribute not in theirs or theirs[attribute] != data:
+                    raise _lost(f"{where}.{attribute} is {data!r:.80}, and would be {theirs.get(attribute)!r:.80}")
+    for what, names, other_names in (
+        ("modules", modules.keys(), others.keys()),
+        ("parameters", net.state_dict().keys(), again.state_dict().keys()),
+        ("frozen parameters", _frozen_names(net), _frozen_names(again)),
+    ):
+        if names != other_names:
+            different = ", ".join([escaped(name) for name in sorted(names ^ other_names)[:3]])
+            raise _lost(f"a part is used twice, or {what} were added or removed: {different}")
+
+
+def _lost(what: str) -> TypeError:
+    return TypeError(
+        f"save() writes what config() says of each module, and load() would make another net of it: {what}."
+        f" Have config() give what differs, put the parts into a Sequential, or {_INSTEAD}"
+    )
+
+
+def _plain_attributes(module: Module) -> dict[str, Any]:
+    """The attributes that are numbers, texts and containers of these, as a file would have them."""
+    attributes = {name: thing for name, thing in vars(module).items() if name not in ("training", "_path")}
+    for name, thing in attributes.items():
+        if getattr(getattr(thing, "dtype", None), "kind", "O") in "biuf":
+            attributes[name] = thing.tolist()
+    return {name: _written(thing, name, {}) for name, thing in attributes.items() if _is_plain(thing)}
+
+
+def _is_plain(thing: Any) -> bool:
+    if isinstance(thing, (list, tuple)):
+        return all(_is_plain(part) for part in thing)
+    if isinstance(thing, dict):
+        return all(isinstance(key, str) and _is_plain(part) for key, part in thing.items())
+    return thing is None or isinstance(thing, (bool, str)) or ops.is_number(thing)
+
+
+def _frozen_names(net: Module) -> set[str]:
+    return net.state_dict().keys() - {name for name, _ in net.named_parameters()}
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def _number(data: float) -> float | str:
+def _plain_number(data: float) -> float | str:
     """A number as JSON has it; JSON has no infinity."""
     return data if math.isfinite(data) else repr(data)
 
 
-def _parsed(name: str, data: Any) -> float:
+def _plain_float(data: float) -> Any:
+    return data if math.isfinite(data) else {"float": repr(data)}
+
+
+def _parsed_number(name: str, data: Any) -> float:
     if isinstance(data, (int, float)) and not isinstance(data, bool):
         try:
             if math.isfinite(number := float(data)):
                 return number
         except OverflowError:
             pass
-        raise ValueError(f"the parameter {name!r:.80} is too large for a float")
+        raise ValueError(f"the parameter {quoted(name)} is too large for a float")
     if data in ("inf", "-inf", "nan"):
         return float(data)
-    raise ValueError(f"the parameter {name!r:.80} is {data!r:.80}")
+    raise ValueError(f"the parameter {quoted(name)} is {data!r:.80}")

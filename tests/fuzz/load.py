@@ -16,14 +16,12 @@ with instrumented():
 from test_broken_files import says
 
 WORDS = (
-    "format version structure parameters type layers n_inputs n_neurons activation bias frozen_bias epsilon probability"
+    "format version structure parameters module config layers n_inputs n_neurons sizes activation output_activation"
+    " bias shared_bias frozen_bias epsilon probability float dict"
 )
 MODULES = ["MLP", "Sequential", "Layer", "Neuron", "Dropout", "LayerNorm", "Activation"]
 TOKENS = [f'"{word}": ' for word in WORDS.split()] + [f'"{word}"' for word in [*MODULES, *ACTIVATIONS]]
 TOKENS += [
-    '"own"',
-    '"shared"',
-    '"none"',
     "true",
     "false",
     "null",

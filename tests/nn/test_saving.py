@@ -4,12 +4,14 @@ import copy
 import json
 import math
 import pickle
+import random
 import sys
 import tracemalloc
 
+import numpy as np
 import pytest
 
-from autograd_lite import Value, load, nn, save, tanh
+from autograd_lite import Value, dot, load, nn, save, tanh, total
 
 NETS = {
     "mlp": lambda: nn.MLP(2, [3, 2, 1], "tanh", "sigmoid", seed=0),
@@ -71,10 +73,6 @@ def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-class Mine(nn.Module):
-    pass
-
-
 def mixed():
     net = nn.MLP(2, [2, 1], "relu", seed=0)
     net.layers[0].neurons[1] = nn.Neuron(2, "tanh", seed=0)
@@ -87,17 +85,82 @@ def with_a_parameter_more():
     return net
 
 
+def with_a_layer_replaced():
+    net = nn.MLP(2, [3, 1], seed=0)
+    net.layers[1] = nn.Layer(3, 1, "tanh", seed=0)
+    return net
+
+
+def frozen_afterwards():
+    net = nn.MLP(2, [2, 1], seed=0)
+    net.layers[0].neurons[0]._frozen = ("w",)
+    return net
+
+
+class NoAttribute(nn.Module):
+    def __init__(self, width):
+        self.inner = nn.Layer(2, width)
+
+
+class Scaled(nn.Module):
+    """Its constructor's argument is an attribute; what is set later is none."""
+
+    def __init__(self, width):
+        self.width = width
+        self.inner = nn.Layer(2, width, "tanh", seed=0)
+        self.scale = 1.0
+
+    def __call__(self, x):
+        return [self.scale * y for y in self.inner(x)]
+
+
+def scaled_afterwards():
+    net = Scaled(3)
+    net.scale = 2.0
+    return net
+
+
+class OnlyEven(nn.Module):
+    def __init__(self, n):
+        if n % 2:
+            raise ValueError("n must be even")
+        self.n = n
+
+
+def odd():
+    net = OnlyEven(2)
+    net.n = 3
+    return net
+
+
+class TakesAFunction(nn.Module):
+    def __init__(self, f):
+        self.f = f
+
+
+def renamed(cls, name):
+    return type(name, (cls,), {})
+
+
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (mixed(), r"layers whose neurons are all of a kind, and layers\[0\] of the net has several"),
-        (with_a_parameter_more(), "uses a part twice or has other parameters"),
-        (nn.Sequential(nn.Neuron(2), Mine()), r"layers\[1\] of the net is Mine"),
+        (mixed(), r"net\.layers\[0\]\.neurons\[1\]\.activation is 'tanh', and would be 'relu'"),
+        (with_a_layer_replaced(), r"net\.layers\[1\]\.activation is 'tanh', and would be None"),
+        (with_a_parameter_more(), "parameters were added or removed: temperature"),
+        (frozen_afterwards(), r"_frozen is \['w'\], and would be \[\]"),
+        (nn.Sequential(nn.Neuron(2), NoAttribute(3)), "NoAttribute does not say how it was made: set self.width"),
+        (scaled_afterwards(), r"net\.scale is 2\.0, and would be 1\.0"),
         (
             nn.MLP(2, [2, 1], lambda z: z * z, seed=0),
-            r"activations by name, and that of layers\[0\] of the net is the function",
+            r"functions by name, and net\.activation is the function",
         ),
-        (nn.Sequential(*[nn.Layer(2, 2, seed=0)] * 2), "uses a part twice"),
+        (TakesAFunction(math.sin), r"functions by name, and net\.f is the function"),
+        (TakesAFunction(Value(2.0)), r"writes numbers, text, lists, dicts and modules, and net\.f is a Value"),
+        (nn.Sequential(*[nn.Layer(2, 2, seed=0)] * 2), "a part is used twice"),
+        (odd(), "net cannot be made: n must be even"),
+        (renamed(Scaled, "MLP")(2), "two classes in net are called MLP, or one as in nn: rename one"),
+        ([nn.Neuron(2)], "writes a Module, got list"),
     ],
 )
 def test_what_a_file_cannot_hold_is_refused(net, message, tmp_path):
@@ -106,11 +169,143 @@ def test_what_a_file_cannot_hold_is_refused(net, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+# --- modules of one's own ---------------------------------------------------------------------------------------------
+
+
+class Residual(nn.Module):
+    """A module inside a module, given to the constructor."""
+
+    def __init__(self, inner, scale=0.5):
+        self.inner, self.scale = inner, scale
+        self.name_parameters()
+
+    def __call__(self, x):
+        return [a + self.scale * b for a, b in zip(x, self.inner(x))]
+
+
+class Towers(nn.Module):
+    """Parameters in lists, dicts, arrays; a shared one; arguments of every kind that a file can hold."""
+
+    def __init__(self, widths, options, limit=math.inf, name="towers", seed=None):
+        rng = random.Random(seed)
+        self.widths, self.options, self.limit, self.name = widths, options, limit, name
+        self.towers = {f"of {n}": [nn.Layer(2, n, options["activation"], seed=rng)] for n in widths}
+        self.shared = (nn.Neuron(2, "tanh", seed=rng),)
+        self.alias = self.shared[0].w
+        self.gains = np.array([Value(1.0), Value(2.0)], dtype=object)
+        self.name_parameters()
+
+    def __call__(self, x):
+        outputs = [total(tower[0](x)) for tower in self.towers.values()]
+        return dot(self.gains.tolist(), [total(outputs), self.shared[0](x)])
+
+
+class Own(nn.Module):
+    """Its attributes have other names than its arguments: it defines config()."""
+
+    def __init__(self, how_many):
+        self._neurons = [nn.Neuron(2, None, seed=i) for i in range(how_many)]
+        self.calls = 0
+
+    def config(self):
+        return {"how_many": len(self._neurons)}
+
+    def __call__(self, x):
+        self.calls += 1
+        return [neuron(x) for neuron in self._neurons]
+
+
+class Stages(nn.Module):
+    """A positional argument, then any number of modules, then one by name."""
+
+    def __init__(self, scale, /, *stages, shift):
+        self.scale, self.stages, self.shift = scale, stages, shift
+
+    def __call__(self, x):
+        for stage in self.stages:
+            x = stage(x)
+        return [self.scale * y + self.shift for y in x]
+
+
+class NamedConfig(nn.Module):
+    """An attribute that is called as the method is."""
+
+    def __init__(self, config):
+        self.config = config
+        self.inner = nn.Layer(config["n_inputs"], 2, seed=0)
+
+    def __call__(self, x):
+        return self.inner(x)
+
+
+OWN = {
+    "inner": lambda: nn.Sequential(nn.Layer(2, 2, seed=0), Residual(nn.Sequential(Residual(nn.Layer(2, 2, "tanh"))))),
+    "towers": lambda: Towers([2, 3], {"activation": "tanh", "depth": None}, seed=0),
+    "config": lambda: Own(3),
+    "arguments by place": lambda: Stages(2.0, nn.Layer(2, 2, seed=0), nn.Layer(2, 2, seed=1), shift=0.5),
+    "a subclass": lambda: renamed(nn.MLP, "Net")(2, [2, 1], "tanh", seed=0),
+    "an attribute called config": lambda: NamedConfig({"n_inputs": 2}),
+}
+
+
+@pytest.mark.parametrize("make", OWN.values(), ids=OWN)
+def test_a_net_of_your_own_modules_is_loaded_with_their_classes(make, tmp_path):
+    net = make()
+    classes = {type(module) for _, module in net.named_modules()} - {nn.Layer, nn.Neuron, nn.Sequential}
+    before = repr(net([0.3, -0.7]))
+    save(net, tmp_path / "net.json")
+    loaded = load(tmp_path / "net.json", modules=classes)
+    assert repr(loaded) == repr(net)
+    assert loaded.state_dict() == net.state_dict()
+    assert repr(loaded([0.3, -0.7])) == before
+    with pytest.raises(ValueError, match=r"is a module '\w+', which is not in nn: load\(path, modules=\[…\]\)"):
+        load(tmp_path / "net.json")
+
+
+def test_a_module_that_counts_its_calls_is_saved_if_it_says_its_config(tmp_path):
+    net = Own(1)
+    net([1.0, 2.0])
+    save(net, tmp_path / "net.json")
+    assert load(tmp_path / "net.json", modules=[Own]).calls == 0
+
+
+def test_a_file_cannot_make_layers_of_your_modules_larger_than_it_has_parameters(tmp_path):
+    save(Scaled(3), tmp_path / "net.json")
+    content = json.loads((tmp_path / "net.json").read_text())
+    content["structure"]["config"]["width"] = 10**12
+    (tmp_path / "net.json").write_text(json.dumps(content))
+    with pytest.raises(
+        ValueError, match="structure cannot be made: its layers have more parameters than the file holds"
+    ):
+        load(tmp_path / "net.json", modules=[Scaled])
+
+
+@pytest.mark.parametrize(
+    ("modules", "error", "message"),
+    [
+        ([Scaled(3)], TypeError, r"takes classes of modules, such as \[MyNet\], got Scaled"),
+        ([dict], TypeError, "takes classes of modules"),
+        ([Own, renamed(Scaled, "Own")], ValueError, "two classes called Own"),
+        ([renamed(Scaled, "MLP")], ValueError, "two classes called MLP, or one called as in nn"),
+    ],
+)
+def test_classes_that_load_cannot_tell_apart_are_refused(modules, error, message, tmp_path):
+    save(nn.Neuron(2), tmp_path / "net.json")
+    with pytest.raises(error, match=message):
+        load(tmp_path / "net.json", modules=modules)
+
+
+# --- broken files -----------------------------------------------------------------------------------------------------
+
+
 def broken(change):
     content = {
         "format": "autograd-lite network",
         "version": 1,
-        "structure": {"type": "Neuron", "n_inputs": 1, "activation": None, "bias": "own", "frozen_bias": False},
+        "structure": {
+            "module": "Neuron",
+            "config": {"n_inputs": 1, "activation": None, "bias": True, "frozen_bias": False},
+        },
         "parameters": {"w[0]": 1.0, "b": 0.0},
     }
     change(content)
@@ -118,14 +313,15 @@ def broken(change):
 
 
 def dropouts(n):
-    layers = [{"type": "Dropout", "probability": 0.5}] * n
-    return broken(lambda c: c.update(structure={"type": "Sequential", "layers": layers}, parameters={}))
+    layers = [{"module": "Dropout", "config": {"probability": 0.5}}] * n
+    structure = {"module": "Sequential", "config": {"layers": layers}}
+    return broken(lambda c: c.update(structure=structure, parameters={}))
 
 
 def nested(depth):
-    structure = {"type": "Dropout", "probability": 0.5}
+    structure = {"module": "Dropout", "config": {"probability": 0.5}}
     for _ in range(depth):
-        structure = {"type": "Sequential", "layers": [structure]}
+        structure = {"module": "Sequential", "config": {"layers": [structure]}}
     return broken(lambda c: c.update(structure=structure, parameters={}))
 
 
@@ -140,42 +336,48 @@ NO_DEEP_JSON = pytest.mark.skipif(sys.platform == "emscripten", reason="Pyodide'
         ('{"format": "autograd-lite net', "Unterminated"),
         ("[1, 2]", "does not say"),
         (broken(lambda c: c.update(version=2)), "format version 2, and this autograd-lite reads up to 1"),
-        (broken(lambda c: c.update(version=None)), "format version None"),
-        (broken(lambda c: c.update(parameters=[1.0, 2.0])), "no parameters"),
-        (broken(lambda c: c["parameters"].pop("b")), "structure has 2 parameters, and it holds 1"),
+        (broken(lambda c: c.update(version=None)), "invalid format version None"),
+        (broken(lambda c: c.update(parameters=[1.0, 2.0])), "it has no parameters"),
+        (broken(lambda c: c["parameters"].pop("b")), "does not fit this Neuron; missing: b$"),
         (broken(lambda c: c["parameters"].update({"w[0]": "__import__('os')"})), r"parameter 'w\[0\]' is"),
         (
-            broken(lambda c: c["structure"].update(type="os.system")),
-            "structure is a module 'os.system', and there is none",
+            broken(lambda c: c["structure"].update(module="os.system")),
+            "structure is a module 'os.system', which is not in nn",
         ),
-        (broken(lambda c: c["structure"].update(activation="__class__")), "no activation is called"),
-        (broken(lambda c: c["structure"].update(n_inputs=10**12)), "structure has 1000000000001 parameters"),
-        (broken(lambda c: c["structure"].update(n_inputs=-1)), "n_inputs of structure is -1"),
-        (broken(lambda c: c["structure"].pop("bias")), "bias"),
+        (broken(lambda c: c["structure"]["config"].update(activation="__class__")), "no activation is called"),
+        (broken(lambda c: c["structure"]["config"].update(n_inputs=10**12)), "more parameters than the file holds"),
+        (broken(lambda c: c["structure"]["config"].update(n_inputs=-1)), "n_inputs of a Neuron must be a positive"),
+        (broken(lambda c: c["structure"]["config"].pop("bias")), "something that save"),
+        (broken(lambda c: c["structure"]["config"].pop("n_inputs")), "Neuron lacks its argument 'n_inputs'"),
+        (broken(lambda c: c["structure"]["config"].update(seed=1)), "something that save"),
+        (broken(lambda c: c["structure"]["config"].update(bias=1)), "something that save"),
+        (broken(lambda c: c["structure"]["config"].update(size=1)), "Neuron has no argument 'size'"),
+        (broken(lambda c: c["structure"].update(config=[])), r"config of structure must be \{…\}, got \[\]"),
+        (broken(lambda c: c["structure"].update(seed=[])), "structure has an unknown 'seed'"),
         (
             broken(
                 lambda c: c.update(
-                    structure={"type": "Sequential", "layers": [{"type": "Activation", "activation": "define_op"}]},
+                    structure={"module": "Activation", "config": {"activation": "define_op"}},
                     parameters={},
                 )
             ),
             "no activation is called",
         ),
         (broken(lambda c: c.update(structure=None)), "cannot load"),
-        (broken(lambda c: c["structure"].update(n_inputs=10**400)), "n_inputs of structure is 1000"),
-        (broken(lambda c: c["parameters"].update({"\x1b[2J" + "k" * 10**6: 1.0})), "structure has 2 parameters"),
+        (broken(lambda c: c["structure"]["config"].update(n_inputs=10**400)), "more parameters than the file holds"),
+        (broken(lambda c: c["parameters"].update({"\x1b[2J" + "k" * 10**6: 1.0})), r"unexpected: \\x1b\[2Jk+…"),
         (
             broken(lambda c: c.update(parameters={"\x1b[2J\u202e" + "k" * 10**6: 1.0, "b": 0.0})),
-            r"has \\x1b\[2J\\u202ek+… \(1000005 characters\) too many",
+            r"missing: w\[0\]; unexpected: \\x1b\[2J\\u202ek+… \(1000005 characters\)$",
         ),
         (
-            broken(lambda c: c["structure"].update(activation="\x1b" + "k" * 10**6)),
+            broken(lambda c: c["structure"]["config"].update(activation="\x1b" + "k" * 10**6)),
             r"no activation is called '\\x1bk+'…",
         ),
-        (broken(lambda c: c["structure"].update(type="\x1b" + "k" * 10**6)), r"structure is a module '\\x1bk+"),
+        (broken(lambda c: c["structure"].update(module="\x1b" + "k" * 10**6)), r"structure is a module '\\x1bk+"),
         (broken(lambda c: c.update({"\x1b" + "k" * 10**6: 1})), r"it has an unknown '\\x1bk+"),
         (dropouts(10_001), "more than 10000 modules"),
-        ("[" + "[]," * 30_000 + "[]]", "more than 10000 modules"),
+        ("[" + "[]," * 50_000 + "[]]", "more than 10000 modules"),
         (nested(101), "nested more than 100 deep"),
         pytest.param("[" * 100_000, "cannot load", marks=NO_DEEP_JSON),
     ],

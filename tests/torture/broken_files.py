@@ -9,7 +9,26 @@ from random import Random
 
 from autograd_lite import nn, save
 
-STRANGERS = [None, True, False, 0, -1, 1, 1.5, 10**30, 1e308, "", "x", "relu", [], [1], {}, {"type": "Layer"}]
+STRANGERS = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    1.5,
+    10**30,
+    1e308,
+    "",
+    "x",
+    "relu",
+    [],
+    [1],
+    {},
+    {"module": "Layer"},
+    {"float": "inf"},
+    {"dict": {}},
+]
 
 
 def whole_files(folder):
@@ -69,16 +88,16 @@ def changed(content, path, *stranger):
 
 
 def text_of_two_layers(text):
-    """The second layer takes three numbers, and the first gives two."""
+    """A hidden layer has three neurons in the structure, and two in the parameters."""
     content = json.loads(text)
-    content["structure"]["layers"][1]["n_inputs"] = 3
+    content["structure"]["config"]["sizes"][0] = 3
     content["parameters"]["layers[1].neurons[0].w[2]"] = 0.5
     return json.dumps(content)
 
 
 def special(texts):
     text = texts[0]
-    layer = '{"type": "Sequential", "layers": ['
+    layer = '{"module": "Sequential", "config": {"layers": ['
     for name, content in {
         "nothing": "",
         "blank": " \n",
@@ -91,21 +110,21 @@ def special(texts):
             '"parameters"', '"x": ' + "1" + ', "parameters"'
         ),
         "deep layers": '{"format": "autograd-lite network", "version": 1, "parameters": {}, "structure": '
-        + f"{layer * 900}{']}' * 900}}}",
+        + f"{layer * 900}{']}}' * 900}}}",
         "a number of 5000 digits": text.replace('"n_inputs": 2', '"n_inputs": ' + "2" * 5000),
         "a number of 300 digits": text.replace('"n_inputs": 2', '"n_inputs": ' + "2" * 300),
         "a version of 5000 digits": text.replace('"version": 1', '"version": ' + "1" * 5000),
         "a repeated key": text.replace('"version": 1', '"version": 1, "version": 1'),
         "a repeated parameter": text.replace('"b":', '"w[0]": 1.0, "b":'),
-        "a repeated key of the structure": text.replace('"bias": "own"', '"bias": "own", "bias": "none"'),
+        "a repeated key of the structure": text.replace('"bias": true', '"bias": true, "bias": false'),
         "an unknown key": text.replace('"version": 1', '"version": 1, "sender": "me"'),
-        "an unknown key of a module": text.replace('"bias": "own"', '"bias": "own", "init": "he"'),
+        "an unknown key of a module": text.replace('"bias": true', '"bias": true, "init": "he"'),
         "a future version": text.replace('"version": 1', '"version": 2'),
         "no version yet": text.replace('"version": 1', '"version": 0'),
         "a true version": text.replace('"version": 1', '"version": true'),
         "a version with a point": text.replace('"version": 1', '"version": 1.0'),
-        "a class of Python": text.replace('"type": "Neuron"', '"type": "os.system"'),
-        "a dunder": text.replace('"type": "Neuron"', '"type": "__class__"'),
+        "a class of Python": text.replace('"module": "Neuron"', '"module": "os.system"'),
+        "a dunder": text.replace('"module": "Neuron"', '"module": "__class__"'),
         "an activation of another module": text.replace('"tanh"', '"os.system"'),
         "an attribute as activation": text.replace('"tanh"', '"backward"'),
         "an operation as activation": text.replace('"tanh"', '"dot"'),
@@ -121,7 +140,7 @@ def special(texts):
         "layers that do not fit": text_of_two_layers(texts[1]),
         "an infinite epsilon": texts[2].replace('"epsilon": 1e-05', '"epsilon": 1e999'),
         "an endless epsilon": texts[2].replace('"epsilon": 1e-05', f'"epsilon": {"1" * 400}'),
-        "a layer too many": texts[1].replace('"layers": [', '"layers": [{"type": "Dropout", "probability": 0.5},'),
+        "a layer more": texts[2].replace('"layers": [', '"layers": [{"module": "Neuron", "config": {"n_inputs": 2}},'),
         **{
             f"{number} as parameter": text.replace('"b": ', f'"b": {number}, "c": ')
             for number in (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from autograd_lite._support.text import escaped
@@ -154,7 +155,7 @@ class Module:
         """
         kind = type(self)
         arguments = {}
-        for name, parameter in inspect.signature(kind).parameters.items():
+        for name, parameter in signature_of(kind).parameters.items():
             if name in self._initial:
                 continue
             if parameter.kind is parameter.VAR_KEYWORD or not hasattr(self, name):
@@ -230,6 +231,10 @@ class Module:
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+# What the constructor of a class takes.
+signature_of: Callable[[Any], inspect.Signature] = lru_cache(maxsize=256)(inspect.signature)
 
 
 def _parts_of(name: str, thing: object) -> Iterator[tuple[str, Value | Module]]:

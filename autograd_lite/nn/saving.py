@@ -6,7 +6,6 @@ names classes of `nn`, or classes that the caller of `load` gives; nothing in it
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import os
@@ -30,10 +29,10 @@ from autograd_lite.nn.layers import (
     Sequential,
     at_most_weights,
 )
-from autograd_lite.nn.module import Module
+from autograd_lite.nn.module import Module, signature_of
 
 FORMAT = "autograd-lite network"
-VERSION = 1
+VERSION = 2  # 1 was that of 0.1.0, whose structure was another
 _LARGEST: Final = 2**30  # bytes: ten million parameters. What is larger is not even read.
 _PART: Final = 2**20
 # A module takes a few bytes of a file and some kilobytes of memory, and each level within another takes its frames on
@@ -45,6 +44,8 @@ Classes = dict[str, type[Module]]
 _OWN: Final[Classes] = {
     module.__name__: module for module in (Activation, Dropout, Layer, LayerNorm, MLP, Neuron, Sequential)
 }
+for _module in _OWN.values():
+    signature_of(_module)  # is read now, so that load() then looks at nothing but its file
 
 
 def save(net: Module, path: str | os.PathLike[str]) -> None:
@@ -170,6 +171,8 @@ def _read(file: bytes, classes: Classes) -> Module:
     version = content.get("version")
     if type(version) is not int or version < 1:
         raise ValueError(f"invalid format version {version!r:.80}")
+    if version < VERSION:
+        raise ValueError(f"it has format version {version}, which this autograd-lite does not read any more")
     if version > VERSION:
         raise ValueError(f"it has format version {version}, and this autograd-lite reads up to {VERSION}: upgrade it")
     _check_names(content, ("format", "version", "structure", "parameters"), "it")
@@ -276,11 +279,11 @@ def _object(structure: dict[str, Any], name: str, where: str) -> Iterable[tuple[
 
 def _called(module: type[Module], config: dict[str, Any]) -> Module:
     """The module with these arguments."""
-    parameters = inspect.signature(module).parameters
+    parameters = signature_of(module).parameters
     for name in config:
         if name not in parameters:
             raise ValueError(f"{module.__name__} has no argument {quoted(name)}")
-    arguments = inspect.signature(module).bind_partial()
+    arguments = signature_of(module).bind_partial()
     for name, parameter in parameters.items():
         if name in config:
             arguments.arguments[name] = config[name]

@@ -54,7 +54,7 @@ def test_the_file_is_strict_json(tmp_path):
     neuron.w[0].data = math.nan
     save(neuron, tmp_path / "net.json")
     content = json.loads((tmp_path / "net.json").read_text(), parse_constant=pytest.fail)
-    assert (content["format"], content["version"]) == ("autograd-lite network", 1)
+    assert (content["format"], content["version"]) == ("autograd-lite network", 2)
     assert math.isnan(load(tmp_path / "net.json").state_dict()["w[0]"])
 
 
@@ -301,7 +301,7 @@ def test_classes_that_load_cannot_tell_apart_are_refused(modules, error, message
 def broken(change):
     content = {
         "format": "autograd-lite network",
-        "version": 1,
+        "version": 2,
         "structure": {
             "module": "Neuron",
             "config": {"n_inputs": 1, "activation": None, "bias": True, "frozen_bias": False},
@@ -335,7 +335,8 @@ NO_DEEP_JSON = pytest.mark.skipif(sys.platform == "emscripten", reason="Pyodide'
         ("", "Expecting value"),
         ('{"format": "autograd-lite net', "Unterminated"),
         ("[1, 2]", "does not say"),
-        (broken(lambda c: c.update(version=2)), "format version 2, and this autograd-lite reads up to 1"),
+        (broken(lambda c: c.update(version=3)), "format version 3, and this autograd-lite reads up to 2"),
+        (broken(lambda c: c.update(version=1)), "format version 1, which this autograd-lite does not read any more"),
         (broken(lambda c: c.update(version=None)), "invalid format version None"),
         (broken(lambda c: c.update(parameters=[1.0, 2.0])), "it has no parameters"),
         (broken(lambda c: c["parameters"].pop("b")), "does not fit this Neuron; missing: b$"),

@@ -28,40 +28,61 @@ from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, 
 
 
 @final
-class _Engine:
-    """What all graphs of the process share."""
+class _Shared:
+    """What all Values of the process share."""
 
-    __slots__ = (
-        "calls",
-        "created",
-        "held",
-        "is_whole",
-        "lock",
-        "moment",
-        "next_mark",
-        "nodes",
-        "objector",
-    )
+    __slots__ = ("calls", "created", "latest_call", "objector")
 
     def __init__(self) -> None:
-        # Passes write into the nodes, and two threads may walk graphs that share leaves: one pass at a time.
+        # How many Values were ever made: while it stands still, no parameter can have been replaced by a new one.
+        self.created: i64 = 0
+        # How many calls of functions that are differentiated run now, and the number of the latest one. What a leaf is
+        # older than, the function did not make itself: it captured the leaf.
+        self.calls: i64 = 0
+        self.latest_call: i64 = 0
+        # Called where such a function takes a Value for a plain number, because no derivative goes through that.
+        self.objector: Callable[[str, Value, object], None] | None = None
+
+
+@final
+class _Passes:
+    """The passes over graphs: one at a time, because two graphs may share nodes, and a pass writes into its nodes."""
+
+    __slots__ = ("gradients", "lock", "next_mark", "nodes")
+
+    def __init__(self) -> None:
         self.lock = threading.RLock()
         # A pass counts with marks on the nodes, from a base that no earlier pass has reached.
         self.next_mark: i64 = 1
-        # Goes on by one with each call of a function that is being differentiated: what is older, the function captured.
-        self.moment: float = 0.0
-        # How many such calls run at the moment, and what is then called where a program takes a Value for a plain number,
-        # because no derivative goes through that.
-        self.calls: i64 = 0
-        self.objector: Callable[[str, Value, object], None] | None = None
-        # How many Values were ever made: while it stands still, no parameter can have been replaced by a new one.
-        self.created: i64 = 0
-        # The nodes of the pass that runs, and the gradients to give back to them should it not end (None: the leaves
-        # have what they held, see `backward`). For a process that is forked in the middle of it.
+        # Nodes, and the gradients that they get when the pass ends. It may end early: by an interrupt, or because the
+        # process is forked by another thread.
         self.nodes: list[Value] = []
-        self.held: list[float] | None = None
-        self.is_whole: bool = False
+        self.gradients: list[float] = []
 
+    def set_aside(self, nodes: list[Value]) -> None:
+        """Keep what the nodes hold for the end of the pass, and let their gradients start from zero."""
+        self.gradients = [node._grad for node in nodes]
+        self.nodes = nodes
+        for node in nodes:
+            node._grad = 0.0
+
+    def add_what_was_set_aside(self) -> None:
+        """Let each node have at the end what the pass computed, added to what it held before.
+
+        This is one assignment: before it an interrupted pass has done nothing, and after it everything.
+        """
+        self.gradients = [node._grad + held for node, held in zip(self.nodes, self.gradients)]
+
+    def end(self) -> None:
+        """Give the nodes their gradients; a second call goes on where an interrupt stopped the first."""
+        for node, gradient in zip(self.nodes, self.gradients):
+            node._grad = gradient
+        self.nodes = []
+        self.gradients = []
+
+
+_shared: Final = _Shared()
+_passes: Final = _Passes()
 
 _NO_CLOSURES: Final = (
     "a Value has no _backward: backward() applies the rules of the operations table, and define_op(name, forward, partials)"
@@ -71,33 +92,32 @@ _NO_CLOSURES: Final = (
 # Called as any function: an id that mypyc keeps as a number ends the process where there is no memory to show it.
 _id: Final[Callable[[object], Any]] = id
 
-_engine: Final = _Engine()
-
 
 def set_objector(objector: Callable[[str, Value, object], None]) -> None:
     """Have `objector("float()", value, None)` or `("==", value, number)` called while a function is differentiated."""
-    _engine.objector = objector
+    _shared.objector = objector
 
 
 def _object_to(what: str, value: Value, other: object) -> None:
-    objector = _engine.objector
+    objector = _shared.objector
     if objector is not None:
         objector(what, value, other)
 
 
 def count_of_values() -> int:
     """How many Values were made in this process until now."""
-    return _engine.created
+    return _shared.created
 
 
 def add_gradients(nodes: list[Value], gradients: list[float]) -> None:
     """Add to the gradient of each node, as a pass does: while no other pass runs, so that no thread's share is lost."""
-    with _engine.lock:
-        totals = [node._grad + gradient for node, gradient in zip(nodes, gradients)]
+    with _passes.lock:
+        _passes.gradients = [node._grad + gradient for node, gradient in zip(nodes, gradients)]
+        _passes.nodes = nodes
         try:
-            _set_gradients(nodes, totals)
+            _passes.end()
         except BaseException:  # an interrupt: all or nothing
-            _set_gradients(nodes, totals)
+            _passes.end()
             raise
 
 
@@ -108,19 +128,12 @@ _BEYOND: Final = 1 << 40  # more marks than a pass can have set
 
 def _begin_in_child() -> None:
     """Begin in a forked process: the threads of its parent are gone, and with them a pass that one of them ran."""
-    if _engine.lock.acquire(False):  # nobody's, or of the thread that forked: its pass goes on
-        _engine.lock.release()
+    if _passes.lock.acquire(False):  # nobody's, or of the thread that forked: its pass goes on
+        _passes.lock.release()
         return
-    _engine.lock = threading.RLock()
-    _engine.next_mark += _BEYOND
-    if _engine.held is not None:
-        _set_gradients(_engine.nodes, _engine.held)
-    elif _engine.is_whole:
-        _add_what_leaves_held(_engine.nodes)
-    else:
-        _give_back_what_leaves_held(_engine.nodes)
-    _engine.nodes = []
-    _engine.held = None
+    _passes.lock = threading.RLock()
+    _passes.next_mark += _BEYOND
+    _passes.end()
 
 
 if hasattr(os, "register_at_fork"):
@@ -132,7 +145,7 @@ if hasattr(os, "register_at_fork"):
 class _Extra:
     """What only some nodes have, kept apart so that the others stay small."""
 
-    __slots__ = ("label", "operands", "order", "origin", "partials")
+    __slots__ = ("call", "label", "operands", "order", "origin", "partials")
 
     def __init__(self) -> None:
         self.label: str = ""
@@ -140,6 +153,8 @@ class _Extra:
         # their partials; those of `dot` are the data of the other factors and are not stored.
         self.operands: tuple[object, ...] | None = None
         self.partials: tuple[float, ...] | None = None
+        # The number of the call that made this leaf, if a function that is being differentiated did.
+        self.call: i64 = 0
         # The operations to replay, once forward() has been called: without the node itself, which would be a cycle.
         self.order: list[Value] | None = None
         # Where the user's program built the node, if an inspector has noted it.
@@ -180,16 +195,17 @@ class Value:
         self._data: float = data if type(data) is float else _as_float(data, "Value")
         self._grad: float = 0.0
         self._row: Op | None = None
-        # One or two operands have a slot each. A slot without a parent belongs to a constant, which stands in the
-        # place of its partial. A leaf has no partials: on the left a pass keeps the gradient that the leaf held before
-        # it, on the right stands the moment when the leaf was made.
+        # One or two operands have a slot each: the parent, and the partial towards it. Where the operand is a constant
+        # there is no parent, and the constant stands in the place of the partial.
         self._left: Value | None = None
         self._right: Value | None = None
         self._partial_left: float = 0.0
-        self._partial_right: float = _engine.moment
+        self._partial_right: float = 0.0
         self._extra: _Extra | None = None
         self._mark: i64 = 0
-        _engine.created += 1
+        _shared.created += 1
+        if _shared.calls > 0:
+            self._with_extra().call = _shared.latest_call
         if type(label) is not str or label:
             self._set_label(label)
 
@@ -274,7 +290,7 @@ class Value:
         if extra is not None and extra.operands is not None:
             operands: Any = extra.operands
             if extra.partials is None:
-                return operands, op.partials(*[_number(x) for x in operands], self._data)
+                return operands, op.partials(*[_data_of(x) for x in operands], self._data)
             return operands, extra.partials
         left: Value | float = self._partial_left if self._left is None else self._left
         if op.arity == 1:
@@ -305,14 +321,14 @@ class Value:
     def __float__(self) -> float:
         if open_blocks.watching:
             tell_watcher("float()", self)
-        if _engine.calls > 0:
+        if _shared.calls > 0:
             _object_to("float()", self, None)
         return self._data
 
     def __int__(self) -> Any:
         if open_blocks.watching:
             tell_watcher("float()", self)
-        if _engine.calls > 0:
+        if _shared.calls > 0:
             _object_to("int()", self, None)
         data: Any = self._data  # whose int() has any size
         return data.__int__()
@@ -328,7 +344,7 @@ class Value:
     def __round__(self, digits: Any = None) -> Any:
         if open_blocks.watching:
             tell_watcher("float()", self)
-        if _engine.calls > 0:
+        if _shared.calls > 0:
             _object_to("round()", self, None)
         data: Any = self._data
         return round(data, digits)
@@ -364,7 +380,7 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if open_blocks.watching and is_number(other):
             tell_watcher("comparison", self)
-        if _engine.calls > 0 and is_number(other):
+        if _shared.calls > 0 and is_number(other):
             _object_to("==", self, other)
         return self is other
 
@@ -502,47 +518,117 @@ class Value:
         if open_blocks.watching:
             tell_watcher("backward()", self)
         seed = _as_float(gradient, "the gradient given to backward()")
-        with _engine.lock:
-            is_replayed = self._extra is not None and self._extra.order is not None
-            nodes = self.topological_order() if is_replayed else self._discover()
-            for node in nodes:
-                if node._row is None:
-                    node._partial_left = node._grad
-            _engine.is_whole = False
+        with _passes.lock:
+            order = self._known_order()
             try:
-                _engine.nodes = nodes
-                self._send_gradients(seed, nodes, is_replayed)
-                _engine.is_whole = True
-                _add_what_leaves_held(nodes)
-            except BaseException:  # an interrupt: each leaf gets the whole pass or nothing, and keeps what it held
-                if _engine.is_whole:
-                    _add_what_leaves_held(nodes)
+                _passes.set_aside(self._count_uses(True) if order is None else _clear_gradients(order))
+                self._grad = seed
+                if order is None:
+                    self._send_gradients()
                 else:
-                    _give_back_what_leaves_held(nodes)
+                    self._send_gradients_in_order(order)
+                _passes.add_what_was_set_aside()
+                _passes.end()
+            except BaseException:  # an interrupt: each leaf gets the whole pass or nothing, and keeps what it held
+                _passes.end()
                 raise
-            finally:
-                _engine.nodes = []
 
-    def _send_gradients(self, seed: float, nodes: list[Value], is_sorted: bool) -> None:
-        """Fill in the gradients of the nodes given, which are all of this graph, from zero."""
+    def _count_uses(self, clears: bool) -> list[Value]:
+        """Count for each node of the graph how often it is an operand; return the leaves.
+
+        The count stands in the node's mark, above a base that no earlier pass has reached: so marks need no clearing,
+        and a pass that was interrupted does no harm. This node's own mark is the base.
+
+        Parameters
+        ----------
+        clears : bool
+            Whether to set the gradients of inner nodes to zero on the way.
+        """
+        base = _passes.next_mark
+        leaves: list[Value] = []
+        waiting: list[Value] = []  # of the parents that a node meets first, the last is simply the next node
+        node = self
+        self._mark = base
+        while True:
+            _passes.next_mark += 2  # above all marks, also where an interrupt ends the pass
+            following: Value | None = None
+            if node._row is None:
+                leaves.append(node)
+            elif clears:
+                node._grad = 0.0
+            left = node._left
+            if left is not None and _use(left, base):
+                following = left
+            right = node._right
+            if right is not None and _use(right, base):
+                if following is not None:
+                    waiting.append(following)
+                following = right
+            extra = node._extra
+            if extra is not None and extra.operands is not None:
+                _passes.next_mark += len(extra.operands)
+                for operand in extra.operands:
+                    if isinstance(operand, Value) and _use(operand, base):
+                        waiting.append(operand)
+            if following is not None:
+                node = following
+            elif waiting:
+                node = waiting.pop()
+            else:
+                return leaves
+
+    def _send_gradients(self) -> None:
+        """Send gradients from each node to its parents, in the order that the counts of uses give (Kahn's algorithm).
+
+        A node is ready once all that was made from it has sent its share: then no use of it is left.
+        """
         inspector = current_inspector()
-        for node in nodes:
-            node._grad = 0.0
-        self._grad = seed
-        if is_sorted:
-            for node in reversed(nodes):
+        base = self._mark
+        ready: list[Value] = []
+        node = self
+        while True:
+            grad = node._grad
+            following: Value | None = None
+            left = node._left
+            if left is not None:
+                left._grad += node._partial_left * grad
+                mark = left._mark - 1
+                left._mark = mark
+                if mark == base:
+                    following = left
+            right = node._right
+            if right is not None:
+                right._grad += node._partial_right * grad
+                mark = right._mark - 1
+                right._mark = mark
+                if mark == base:
+                    if following is not None:
+                        ready.append(following)
+                    following = right
+            extra = node._extra
+            if extra is not None and extra.operands is not None:
                 _send_gradient(node)
-                if inspector is not None:
-                    inspector("backward", node)
-        else:  # find the order on the way, as _ancestors does
-            base = self._mark
-            ready: list[Value] = [self]
-            while ready:
-                node = ready.pop()
-                _send_gradient(node)
-                if inspector is not None:
-                    inspector("backward", node)
                 _count_down(node, base, ready)
+            if inspector is not None:
+                inspector("backward", node)
+            if following is not None:
+                node = following
+            elif ready:
+                node = ready.pop()
+            else:
+                break
+
+    def _send_gradients_in_order(self, order: list[Value]) -> None:
+        """Send gradients from each node to its parents, right to left through a known order."""
+        inspector = current_inspector()
+        _send_gradient(self)
+        if inspector is not None:
+            inspector("backward", self)
+        for node in reversed(order):
+            if node._row is not None:
+                _send_gradient(node)
+            if inspector is not None:
+                inspector("backward", node)
 
     def forward(self) -> float:
         """Compute the graph again, left to right, from the data that its leaves have now.
@@ -567,7 +653,9 @@ class Value:
         """
         if open_blocks.watching:
             tell_watcher("forward()", self)
-        with _engine.lock:
+        if self._row is None:
+            return self._data
+        with _passes.lock:
             extra = self._with_extra()
             if extra.order is None:
                 extra.order = self._ancestors()
@@ -577,18 +665,16 @@ class Value:
                     _evaluate(node, node._row)
                     if inspector is not None:
                         inspector("forward", node)
-            if self._row is not None:
-                _evaluate(self, self._row)
-                if inspector is not None:
-                    inspector("forward", self)
+            _evaluate(self, self._row)
+            if inspector is not None:
+                inspector("forward", self)
         return self._data
 
     def zero_grad(self) -> None:
         """Set the gradient of every node of the graph to zero."""
-        with _engine.lock:
-            for node in self._ancestors():
-                node._grad = 0.0
-            self._grad = 0.0
+        with _passes.lock:
+            for leaf in self._count_uses(True):
+                leaf._grad = 0.0
 
     def detach(self) -> Value:
         """Return a leaf with the same data, outside the graph."""
@@ -602,57 +688,27 @@ class Value:
         """Return all nodes of the graph, each after its parents; this one is the last."""
         return [*self._ancestors(), self]
 
+    def _known_order(self) -> list[Value] | None:
+        """What `_ancestors` has found for `forward()`; None before."""
+        return None if self._extra is None else self._extra.order
+
     def _ancestors(self) -> list[Value]:
-        """All nodes that this one was computed from, each after its parents (Kahn's algorithm)."""
-        extra = self._extra
-        if extra is not None and extra.order is not None:
-            return extra.order
-        with _engine.lock:
-            self._discover()
+        """All nodes that this one was computed from, each after its parents: the order of `_send_gradients`, reversed."""
+        known = self._known_order()
+        if known is not None:
+            return known
+        with _passes.lock:
+            self._count_uses(False)
             base = self._mark
             order: list[Value] = []
             ready: list[Value] = [self]
-            while ready:  # right to left: a node is ready once all its uses are taken
+            while ready:
                 node = ready.pop()
                 order.append(node)
                 _count_down(node, base, ready)
         order.reverse()
         order.pop()
         return order
-
-    def _discover(self) -> list[Value]:
-        """Find all nodes of the graph, this one first, and count for each the operands it is.
-
-        The count stands in the node's mark, above a base that no earlier pass has reached: so marks need no clearing,
-        and a pass that was interrupted does no harm. This node's own mark is the base.
-        """
-        base = _engine.next_mark
-        found: list[Value] = [self]
-        self._mark = base
-        for node in found:
-            _engine.next_mark += 2
-            left = node._left
-            if left is not None:
-                if left._mark <= base:
-                    left._mark = base
-                    found.append(left)
-                left._mark += 1
-            right = node._right
-            if right is not None:
-                if right._mark <= base:
-                    right._mark = base
-                    found.append(right)
-                right._mark += 1
-            extra = node._extra
-            if extra is not None and extra.operands is not None:
-                _engine.next_mark += len(extra.operands)
-                for operand in extra.operands:
-                    if isinstance(operand, Value):
-                        if operand._mark <= base:
-                            operand._mark = base
-                            found.append(operand)
-                        operand._mark += 1
-        return found
 
     # --- copies -------------------------------------------------------------------------------------------------------
 
@@ -774,7 +830,7 @@ class Value:
         return _apply_unary(ops.ERFC, self)
 
     def sign(self) -> Value:
-        """1.0 above 0, -1.0 below, 0.0 at 0; its slope is 0."""
+        """1.0 above 0, -1.0 below, 0.0 at 0; its derivative is 0."""
         return _apply_unary(ops.SIGN, self)
 
     def sigmoid(self) -> Value:
@@ -786,7 +842,7 @@ class Value:
         return _apply_unary(ops.SOFTPLUS, self)
 
     def relu(self) -> Value:
-        """max(self, 0), with slope 0 at 0."""
+        """max(self, 0), with derivative 0 at 0."""
         return _apply_unary(ops.RELU, self)
 
     def leaky_relu(self) -> Value:
@@ -822,15 +878,15 @@ class Value:
         return _apply_binary(ops.MINIMUM, self, other)
 
     def greater(self, other: object) -> Value:
-        """1.0 if self > other, else 0.0; its slope is 0."""
+        """1.0 if self > other, else 0.0; its derivative is 0."""
         return _apply_binary(ops.GREATER, self, other)
 
     def less(self, other: object) -> Value:
-        """1.0 if self < other, else 0.0; its slope is 0."""
+        """1.0 if self < other, else 0.0; its derivative is 0."""
         return _apply_binary(ops.LESS, self, other)
 
     def equal(self, other: object) -> Value:
-        """1.0 if self and other are equal numbers, else 0.0; its slope is 0."""
+        """1.0 if self and other are equal numbers, else 0.0; its derivative is 0."""
         return _apply_binary(ops.EQUAL, self, other)
 
     def clip(self, low: object = None, high: object = None, out: None = None) -> Value:
@@ -960,8 +1016,10 @@ def _settle(node: Value) -> None:
         node._left = None
         node._right = None
         node._partial_left = 0.0
-        node._partial_right = _engine.moment
+        node._partial_right = 0.0
         node._extra = None
+        if _shared.calls > 0:
+            node._with_extra().call = _shared.latest_call
 
 
 def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None, right_constant: float) -> Value:
@@ -1108,6 +1166,16 @@ _TABLE_NAMES: Final = {
 # --- one node of a pass -----------------------------------------------------------------------------------------------
 
 
+def _use(parent: Value, base: i64) -> bool:
+    """Count one use of a parent; return whether it is the first."""
+    mark = parent._mark
+    if mark > base:
+        parent._mark = mark + 1
+        return False
+    parent._mark = base + 1
+    return True
+
+
 def _count_down(node: Value, base: i64, ready: list[Value]) -> None:
     """Take one use of each parent; one without further uses is ready."""
     left = node._left
@@ -1157,32 +1225,24 @@ def _send_gradient_of_dot(operands: tuple[object, ...], grad: float) -> None:
         a = operands[i]
         b = operands[n + i]
         if isinstance(a, Value):
-            a._grad += _number(b) * grad
+            a._grad += _data_of(b) * grad
         if isinstance(b, Value):
-            b._grad += _number(a) * grad
+            b._grad += _data_of(a) * grad
         i += 1
     bias = operands[2 * n]
     if isinstance(bias, Value):
         bias._grad += grad
 
 
-def _add_what_leaves_held(nodes: list[Value]) -> None:
-    """Add to the gradient of each leaf what it held before the pass; a second call does nothing."""
-    for node in nodes:
-        if node._row is None:  # at once, as an interrupt comes between two statements
-            node._grad, node._partial_left = node._grad + node._partial_left, -0.0  # x + -0.0 is x for every x
-
-
-def _give_back_what_leaves_held(nodes: list[Value]) -> None:
-    """Give the leaves the gradients that they held before the pass."""
+def _clear_gradients(nodes: list[Value]) -> list[Value]:
+    """Set the gradients of inner nodes to zero, and return the leaves."""
+    leaves: list[Value] = []
     for node in nodes:
         if node._row is None:
-            node._grad = node._partial_left
-
-
-def _set_gradients(nodes: list[Value], gradients: list[float]) -> None:
-    for node, gradient in zip(nodes, gradients):
-        node._grad = gradient
+            leaves.append(node)
+        else:
+            node._grad = 0.0
+    return leaves
 
 
 def _evaluate(node: Value, op: Op) -> None:
@@ -1193,7 +1253,7 @@ def _evaluate(node: Value, op: Op) -> None:
             if op is DOT:
                 node._data = _dot(extra.operands)
             else:
-                data = [_number(operand) for operand in extra.operands]
+                data = [_data_of(operand) for operand in extra.operands]
                 node._data = op.forward(*data)
                 extra.partials = op.partials(*data, node._data)
         elif op.arity == 1:
@@ -1216,7 +1276,7 @@ def application(node: Value) -> str:
         return escaped(node.label) or "a leaf"
     operands = node.operands
     shown = [
-        f"{escaped(x.label)}={x._data!r}" if isinstance(x, Value) and x.label else repr(_number(x))
+        f"{escaped(x.label)}={x._data!r}" if isinstance(x, Value) and x.label else repr(_data_of(x))
         for x in operands[:8]
     ]
     return f"{node._row.name}({', '.join(shown)}{', …' if len(operands) > len(shown) else ''})"
@@ -1284,14 +1344,14 @@ def _evaluate_binary(node: Value, op: Op) -> None:
 def _dot(operands: tuple[object, ...]) -> float:
     n: i64 = len(operands) // 2
     i: i64 = 0
-    total = _number(operands[2 * n])
+    total = _data_of(operands[2 * n])
     while i < n:
-        total += _number(operands[i]) * _number(operands[n + i])
+        total += _data_of(operands[i]) * _data_of(operands[n + i])
         i += 1
     return total
 
 
-def _number(operand: object) -> float:
+def _data_of(operand: object) -> float:
     if isinstance(operand, Value):
         return operand._data
     assert isinstance(operand, float)
@@ -1304,55 +1364,38 @@ def _number(operand: object) -> float:
 
 def gradients_of(y: Value, xs: list[Value]) -> list[float]:
     """∂y/∂x for each x: to the bit what `y.backward()` computes."""
-    with _engine.lock:
-        return _gradients_of(y, xs, y._discover())
+    with _passes.lock:
+        return _gradients_of(y, xs, y._ancestors())
 
 
-def gradients_of_newer(y: Value, xs: list[Value], moment: float) -> list[float] | None:
-    """`gradients_of(y, xs)`, if `y` was computed from no leaf that was made by the moment given."""
-    with _engine.lock:
-        nodes = y._discover()
-        for node in nodes:
-            if node._row is None and node._partial_right <= moment:
-                return None
-        return _gradients_of(y, xs, nodes)
+def gradients_of_newer(y: Value, xs: list[Value], call: int) -> list[float] | None:
+    """`gradients_of(y, xs)`, if `y` was computed from no leaf that is older than the call."""
+    with _passes.lock:
+        order = y._ancestors()
+        return None if _has_older(order, call) or _has_older([y], call) else _gradients_of(y, xs, order)
 
 
-def _gradients_of(y: Value, xs: list[Value], nodes: list[Value]) -> list[float]:
-    every = nodes + xs
-    before = [node._grad for node in every]
+def _gradients_of(y: Value, xs: list[Value], order: list[Value]) -> list[float]:
     try:
-        _engine.held = before
-        _engine.nodes = every
-        for x in xs:  # one that y does not depend on no pass sets to zero
-            x._grad = 0.0
-        y._send_gradients(1.0, nodes, False)
+        _passes.set_aside([*order, y, *xs])  # y may not depend on some x
+        y._grad = 1.0
+        y._send_gradients_in_order(order)
         gradients = [x._grad for x in xs]
-        _set_gradients(every, before)
+        _passes.end()
         return gradients
     except BaseException:
-        _set_gradients(every, before)
+        _passes.end()
         raise
-    finally:
-        _engine.nodes = []
-        _engine.held = None
 
 
 def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[float]:
     """How fast each y moves while each x moves at its speed, in forward mode: one pass left to right."""
-    with _engine.lock:
+    with _passes.lock:
         nodes = ys[0].topological_order() if len(ys) == 1 else record_sequence(ops.TOTAL, tuple(ys)).topological_order()
-        moves = (
-            _engine.next_mark
-        )  # the mark of what moves: elsewhere even an infinite local derivative counts as nothing
-        _engine.next_mark = moves + 1
-        every = nodes + xs + ys
-        before = [node._grad for node in every]
+        moves = _passes.next_mark  # the mark of what moves: elsewhere even an infinite partial counts as nothing
+        _passes.next_mark = moves + 1
         try:
-            _engine.held = before
-            _engine.nodes = every
-            for node in every:
-                node._grad = 0.0
+            _passes.set_aside(nodes + xs + ys)
             for x, speed in zip(xs, speeds):
                 if speed != 0.0:
                     x._grad = speed
@@ -1361,14 +1404,11 @@ def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[f
                 if node._row is not None:
                     _receive_tangent(node, moves)
             tangents = [y._grad for y in ys]
-            _set_gradients(every, before)
+            _passes.end()
             return tangents
         except BaseException:
-            _set_gradients(every, before)
+            _passes.end()
             raise
-        finally:
-            _engine.nodes = []
-            _engine.held = None
 
 
 def _receive_tangent(node: Value, moves: i64) -> None:
@@ -1389,12 +1429,11 @@ def _receive_tangent(node: Value, moves: i64) -> None:
                 node._mark = moves
 
 
-def begin_call() -> float:
-    """Begin a call of a function that is differentiated: the leaves made until now have this moment or an earlier one."""
-    moment = _engine.moment
-    _engine.moment = moment + 1.0
-    _engine.calls += 1
-    return moment
+def begin_call() -> int:
+    """Begin a call of a function that is differentiated; return the number of the call."""
+    _shared.latest_call += 1
+    _shared.calls += 1
+    return _shared.latest_call
 
 
 def count_values(numbers: list[Any]) -> int:
@@ -1419,17 +1458,28 @@ def fresh_leaves(numbers: list[Any]) -> list[Value]:
     return leaves
 
 
+def leaf_of_call(data: float, call: int) -> Value:
+    """A leaf that counts as made in a call, also after the call has ended."""
+    leaf = Value(data)
+    leaf._with_extra().call = call
+    return leaf
+
+
 def end_call() -> None:
     """End what `begin_call` began."""
-    _engine.calls -= 1
+    _shared.calls -= 1
 
 
-def depends_on_older(y: Value, moment: float) -> bool:
-    """Whether `y` was computed from a leaf that was made by the moment given."""
-    with _engine.lock:
-        for node in y._discover():
-            if node._row is None and node._partial_right <= moment:
-                return True
+def depends_on_older(y: Value, call: int) -> bool:
+    """Whether `y` was computed from a leaf that is older than the call."""
+    with _passes.lock:
+        return _has_older(y._count_uses(False), call)
+
+
+def _has_older(nodes: list[Value], call: i64) -> bool:
+    for node in nodes:
+        if node._row is None and (node._extra is None or node._extra.call < call):
+            return True
     return False
 
 

@@ -21,6 +21,7 @@ from autograd_lite.value import (
     fresh_leaves,
     gradients_of,
     gradients_of_newer,
+    leaf_of_call,
 )
 
 
@@ -30,7 +31,7 @@ class Call:
     The leaves are fresh so that a variable which the function also captures is not taken for its argument.
     """
 
-    __slots__ = ("f", "given", "is_quiet", "leaves", "moment", "outer", "output", "positions", "trees")
+    __slots__ = ("f", "given", "is_quiet", "leaves", "number", "outer", "output", "positions", "trees")
 
     def __init__(
         self, f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], positions: Sequence[int]
@@ -45,7 +46,7 @@ class Call:
             self.positions = list(dict.fromkeys(positions))  # one may be asked for twice
             self.trees = [Tree(args[i], f"argument {i}") for i in self.positions]
             self.given = [number for tree in self.trees for number in tree.numbers]
-        self.moment = begin_call()
+        self.number = begin_call()
         try:
             self.leaves = fresh_leaves(self.given)
             lifted = list(args)
@@ -80,7 +81,8 @@ class Call:
         if y is None:
             raise TypeError(f"{transform} takes a function that returns one number, but {self.name} returned None")
         try:
-            return as_value(as_number(y, "the result"))
+            number = as_number(y, "the result")
+            return number if isinstance(number, Value) else leaf_of_call(number, self.number)
         except TypeError:
             hint = ": use jacobian" if transform == "grad" else ""
             raise TypeError(
@@ -99,7 +101,7 @@ class Call:
         """
         if self.takes_values:
             return True
-        return any(isinstance(output, Value) and depends_on_older(output, self.moment) for output in outputs)
+        return any(isinstance(output, Value) and depends_on_older(output, self.number) for output in outputs)
 
     @property
     def takes_values(self) -> bool:
@@ -108,7 +110,7 @@ class Call:
 
     def float_gradient(self, y: Value) -> list[float] | None:
         """The derivatives of `y` by the leaves, if results are floats."""
-        return None if self.takes_values else gradients_of_newer(y, self.leaves, self.moment)
+        return None if self.takes_values else gradients_of_newer(y, self.leaves, self.number)
 
     def results(self, numbers: Sequence[Number], remembers: bool) -> list[Number]:
         """Results in terms of the leaves, in terms of the arguments; in no_grad() Values are leaves."""

@@ -13,7 +13,7 @@ import autograd_lite
 from autograd_lite import Value, compile, data, dot, fit, grad, jacobian, losses, nn, no_grad, optim, predict
 from autograd_lite.contexts import is_recording, open_blocks
 from autograd_lite.derivatives.objections import calls
-from autograd_lite.value import _engine, gradients_of, tangents_of
+from autograd_lite.value import _passes, gradients_of, tangents_of
 
 PACKAGE = os.path.dirname(autograd_lite.__file__) + os.sep
 TRACED = not autograd_lite.NATIVE  # the native passes cannot be interrupted, only what they call
@@ -27,12 +27,14 @@ def interrupted(function, place, *, by_line):
     """Call a function, and raise at the event of this number in the package's code; return how many there were.
 
     The events are the lines that begin; or the calls that have returned, of Python and of C. Not those while a context is
-    entered or left.
+    entered or left, and not where a generator expression is closed: Python itself ignores what is raised there.
     """
     count = 0
 
     def event(frame, kind, _):
         nonlocal count
+        if kind == "return" and frame.f_code.co_name == "<genexpr>":
+            return event
         if kind in kinds and frame.f_code.co_filename.startswith(PACKAGE) and not is_at_a_border(frame):
             count += 1
             if count == place:
@@ -54,8 +56,12 @@ def interrupted(function, place, *, by_line):
 
 
 def is_at_a_border(frame):
-    """Whether a context is being entered or left: also at its `with`, where its block has ended."""
-    if linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith("with "):
+    """Whether a context is being entered or left: also at its `with`, where its block has ended.
+
+    Nor is an interrupt tried at a `try:`. Python 3.11 would not leave the context around it, and a real one cannot come
+    there, because the interpreter looks for signals at calls and at the ends of loops.
+    """
+    if linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith(("with ", "try:")):
         return True
     for _ in range(6):
         if frame is None:
@@ -91,7 +97,7 @@ def unchanged():
     assert gc.isenabled()
     assert open_blocks.watching == []
     assert open_blocks.count == 0
-    assert not _engine.lock._is_owned()
+    assert not _passes.lock._is_owned()
 
 
 # How many calls are interrupted, spread over a run; INTERRUPTS=0 in the environment: every one, which takes long.

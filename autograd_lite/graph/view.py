@@ -43,7 +43,7 @@ class Graph:
     Raises
     ------
     TypeError
-        If `root` is no Value, or `names` no mapping.
+        If `root` is not a Value, or `names` is not a mapping.
 
     Examples
     --------

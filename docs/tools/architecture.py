@@ -110,14 +110,14 @@ def contents() -> dict[str, list[str]]:
 
 def picture() -> str:
     """The architecture as an SVG; an arrow means "imports"."""
-    wires = {(upper, lower): f"{upper} imports {lower}" for upper, lower in sorted(arrows())}
+    edges = {(upper, lower): f"{upper} imports {lower}" for upper, lower in sorted(arrows())}
     return draw_boxes(
-        contents(), wires, "The package's folders; an arrow means that the upper one imports the lower one"
+        contents(), edges, "The package's folders; an arrow means that the upper one imports the lower one"
     )
 
 
 def draw_boxes(
-    boxes: dict[str, list[str]], wires: dict[tuple[str, str], str], title: str, direction: str = "TB"
+    boxes: dict[str, list[str]], edges: dict[tuple[str, str], str], title: str, direction: str = "TB"
 ) -> str:
     """An SVG in the package's own style.
 
@@ -125,7 +125,7 @@ def draw_boxes(
     ----------
     boxes : dict
         By name: a line that says what it is for, and further lines in small print.
-    wires : dict
+    edges : dict
         From which box to which other one, and the tooltip.
     title : str
         For a screen reader.
@@ -137,7 +137,7 @@ def draw_boxes(
         "digraph {",
         f'\tgraph [bgcolor=transparent nodesep=0.3 ranksep=0.4 margin="0.1,0.1" rankdir={direction}]',
         f'\tnode [shape=plain fontname=Arial fontsize=12 fontcolor="{palette.INK.light}"]',
-        f'\tedge [color="{palette.WIRE.light}" arrowsize=0.7]',
+        f'\tedge [color="{palette.EDGE.light}" arrowsize=0.7]',
     ]
     for name, (purpose, *small) in boxes.items():
         rows = [f"<B>{escape(name)}</B>", f'<FONT POINT-SIZE="11">{escape(purpose)}</FONT>']
@@ -151,7 +151,7 @@ def draw_boxes(
             f'COLOR="{role.line.light}" BGCOLOR="{role.fill.light}">{table}</TABLE>>]'
         )
     tooltips = {}
-    for i, ((tail, head), tooltip) in enumerate(wires.items()):
+    for i, ((tail, head), tooltip) in enumerate(edges.items()):
         lines.append(f'\t"{tail}" -> "{head}" [id=e{i}]')
         tooltips[f"e{i}"] = tooltip
     svg = finish_svg(render("\n".join([*lines, "}"]), "svg").decode(), title, tooltips)

@@ -75,7 +75,7 @@ def test_small_graph_backward_lines_are_the_lecture():
     assert "∂J/∂d = ∂J/∂v1 · ∂v1/∂d = 0.5 × 4 = 2" in text
 
 
-def test_small_graph_bumps_are_those_of_the_lecture():
+def test_small_graph_nudges_are_those_of_the_lecture():
     text = lines(explain(small_graph(), epsilon=0.001))
     assert "w: 2 → 2.001, J: 2 → 1.996002, ΔJ/ε = −3.998 ≈ −4" in text
     assert "b: 8 → 8.001, J: 2 → 2.0020005, ΔJ/ε = 2.0005 ≈ 2" in text
@@ -95,7 +95,7 @@ def test_two_layers_match():
     assert [found[name] for name in names] == [2, 2, 6, 7, 7, 2, 2, 2, 2, 2, 4, 6, 6, 6, 6]
 
 
-def test_two_layers_bump_matches():
+def test_two_layers_nudge_matches():
     assert "w1: 2 → 2.001, J: 2 → 2.0060045, ΔJ/ε = 6.0045 ≈ 6" in lines(explain(two_layers(), epsilon=0.001))
 
 
@@ -176,7 +176,7 @@ def test_it_explains_the_leaves_present_data():
     assert y.data == 6.0
 
 
-def test_a_bump_that_cannot_be_computed_says_why_and_the_others_stand():
+def test_a_nudge_that_cannot_be_computed_says_why_and_the_others_stand():
     p, q = Value(0.5, "p"), Value(1.0, "q")
     J = named(log(p) * q, "J")
     text = lines(explain(J, epsilon=-1.0))
@@ -185,7 +185,7 @@ def test_a_bump_that_cannot_be_computed_says_why_and_the_others_stand():
     assert (p.data, J.data) == (0.5, math.log(0.5))
 
 
-def test_a_bump_across_a_kink_is_shown_as_a_disagreement():
+def test_a_nudge_across_a_kink_is_shown_as_a_disagreement():
     x = Value(0.0, "x")
     assert "x: 0 → 0.01, y: 0 → 0.01, Δy/ε = 1 ≠ 0" in lines(explain(named(relu(x), "y"), epsilon=0.01))
 

@@ -82,9 +82,9 @@ def headings(scene, role):
 
 
 def joined(scene):
-    """The wires as pairs of boxes."""
+    """The edges as pairs of boxes."""
     boxes = {box.id: box for box in scene.boxes}
-    return [(boxes[wire.tail], boxes[wire.head], wire) for wire in scene.wires]
+    return [(boxes[edge.tail], boxes[edge.head], edge) for edge in scene.edges]
 
 
 # --- neurons --------------------------------------------------------------------------------------------------------
@@ -102,10 +102,10 @@ def test_neuron_is_one_box_however_it_is_written(form, constant_inputs):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_weights_stand_on_the_wires(form):
+def test_weights_stand_on_the_edges(form):
     (weights, bias), *_ = make_net(3, 1)[0]
     scene = folded(form(weights, [1.0, 2.0, 3.0], bias), "neuron")
-    assert [wire.weight for wire in scene.wires] == [w.data for w in weights]
+    assert [edge.weight for edge in scene.edges] == [w.data for w in weights]
     assert [tail.name for tail, _, _ in joined(scene)] == ["x[0]", "x[1]", "x[2]"]
 
 
@@ -226,7 +226,7 @@ def test_loss_over_100_samples_is_drawn_at_layer():
 def test_neuron_used_for_many_samples_is_one_box():
     scene = folded(batch_loss(10, 2, 3, 1), "neuron")
     assert len(headings(scene, "neuron")) == 4
-    assert sum(wire.weight is not None for wire in scene.wires) == 2 * 3 + 3
+    assert sum(edge.weight is not None for edge in scene.edges) == 2 * 3 + 3
 
 
 def test_recurrent_layer_feeds_itself():
@@ -247,7 +247,7 @@ def test_operations_between_layers_do_not_feed_themselves_through_a_layer():
         x = [a + dot(w, x, b).tanh() for a, (w, b) in zip(x, layer, strict=True)]
     scene = folded(total(x), "layer")
     order = {box.id: i for i, box in enumerate(scene.boxes)}
-    children = {box.id: {wire.head for wire in scene.wires if wire.tail == box.id} for box in scene.boxes}
+    children = {box.id: {edge.head for edge in scene.edges if edge.tail == box.id} for box in scene.boxes}
     reached = {id: set(heads) for id, heads in children.items()}
     for _ in order:
         reached = {id: heads.union(*(reached[head] for head in heads)) for id, heads in reached.items()}
@@ -319,11 +319,11 @@ def test_folded_boxes_count_against_max_nodes():
 
 
 @pytest.mark.parametrize("unfit", [float("nan"), float("inf")])
-def test_a_weight_that_is_no_number_has_a_wide_wire(unfit):
+def test_a_weight_that_is_no_number_has_a_wide_edge(unfit):
     weights = [Value(unfit, "w1"), Value(0.5, "w2")]
     y = dot(weights, [Value(1.0, "x1"), Value(2.0, "x2")])
-    wires = re.findall(r'-> \S+ \[.*penwidth=(\S+) label="(\S+)"', draw(y, detail="neuron").source)
-    assert (wires[0][0], wires[0][1]) == ("3", str(unfit))
+    edges = re.findall(r'-> \S+ \[.*penwidth=(\S+) label="(\S+)"', draw(y, detail="neuron").source)
+    assert (edges[0][0], edges[0][1]) == ("3", str(unfit))
 
 
 def test_a_chain_of_neurons_is_refused_before_its_boxes_are_made(monkeypatch):
@@ -353,7 +353,7 @@ def test_dot_unfolds_into_products_and_their_sum():
         [("data", "10"), ("grad", "0.5")],
         [("data", "21"), ("grad", "0.5")],
     ]
-    assert len(scene.wires) == 2 * 2 + 2 + 1
+    assert len(scene.edges) == 2 * 2 + 2 + 1
 
 
 def test_unfolded_dot_keeps_constants_in_the_text():
@@ -377,7 +377,7 @@ def test_unfolded_products_add_up_to_the_dot(seed):
     scene = scalar_scene(view, expand=True)
     by_id = {box.id: box for box in scene.boxes}
     out = by_id[f"n{len(view.graph) - 1}"]
-    parts = [by_id[wire.tail].heat for wire in scene.wires if wire.head == out.id]
+    parts = [by_id[edge.tail].heat for edge in scene.edges if edge.head == out.id]
     constant = float(out.heading.removeprefix("+") or 0.0)
     assert sum(parts) + constant == pytest.approx(y.data, abs=1e-3)
 
@@ -408,19 +408,19 @@ def test_vanishing_gradients_fade_towards_the_first_layers():
     assert heats[0] < 1e-2 * heats[-1]
 
 
-def test_wires_show_gradients_where_boxes_do():
+def test_edges_show_gradients_where_boxes_do():
     (weights, bias), *_ = make_net(2, 1)[0]
     y = dot(weights, [1.0, -2.0], bias)
-    assert [wire.weight for wire in folded(y, "neuron", color_by="grad").wires] == [w.data for w in weights]
+    assert [edge.weight for edge in folded(y, "neuron", color_by="grad").edges] == [w.data for w in weights]
     y.backward()
-    assert [wire.weight for wire in folded(y, "neuron", color_by="grad").wires] == [1.0, -2.0]
+    assert [edge.weight for edge in folded(y, "neuron", color_by="grad").edges] == [1.0, -2.0]
 
 
 def test_negative_weight_is_dashed_and_zero_is_dotted():
     y = dot([Value(1.0, "w0"), Value(-1.0, "w1"), Value(0.0, "w2")], [1.0, 2.0, 3.0])
-    wires = [line for line in draw(y, detail="neuron").source.splitlines() if " -> " in line]
-    assert ["dashed" in line for line in wires] == [False, True, False]
-    assert ["dotted" in line for line in wires] == [False, False, True]
+    edges = [line for line in draw(y, detail="neuron").source.splitlines() if " -> " in line]
+    assert ["dashed" in line for line in edges] == [False, True, False]
+    assert ["dotted" in line for line in edges] == [False, False, True]
 
 
 def test_scale_is_the_same_in_every_picture():
@@ -449,7 +449,7 @@ STEPS = [
 
 @given(st.integers(0, 10_000), st.sampled_from(["neuron", "layer"]))
 @settings(max_examples=60, deadline=None)
-def test_any_graph_folds_to_whole_boxes_and_wires(seed, detail):
+def test_any_graph_folds_to_whole_boxes_and_edges(seed, detail):
     numbers = random.Random(seed)
     pool = [Value(numbers.gauss(0, 1), label) for label in ("w", "x", "b", "", "a[0].w", "a[1].w")]
     for _ in range(numbers.randint(1, 25)):
@@ -459,6 +459,6 @@ def test_any_graph_folds_to_whole_boxes_and_wires(seed, detail):
     if scene is not None:
         ids = [box.id for box in scene.boxes]
         assert len(set(ids)) == len(ids)
-        assert {end for wire in scene.wires for end in (wire.tail, wire.head)} <= set(ids)
+        assert {end for edge in scene.edges for end in (edge.tail, edge.head)} <= set(ids)
         assert sum(box.role == "output" for box in scene.boxes) == 1
         assert all(box.heading or box.name for box in scene.boxes)

@@ -11,7 +11,7 @@ from autograd_lite import Graph, Value, dot, draw, nn, tanh
 from autograd_lite.drawing.scene.folding import fold
 from autograd_lite.drawing.scene.scalar import View
 from autograd_lite.drawing.svg import graphviz as render
-from autograd_lite.drawing.svg.layout import Place, lay_out
+from autograd_lite.drawing.svg.layout import Point, lay_out
 from autograd_lite.drawing.svg.sketch import sketch
 
 
@@ -23,9 +23,9 @@ def no_renderer(monkeypatch):
 
 @st.composite
 def graphs(draw, circles=False):
-    """Sizes of boxes, and wires among them: forward only, or any."""
+    """Sizes of boxes, and edges among them: forward only, or any."""
     sizes = {
-        f"n{i}": Place(*draw(st.tuples(st.integers(20, 90), st.integers(20, 60))))
+        f"n{i}": Point(*draw(st.tuples(st.integers(20, 90), st.integers(20, 60))))
         for i in range(draw(st.integers(1, 9)))
     }
     ends = st.integers(0, len(sizes) - 1)
@@ -43,19 +43,19 @@ def apart(a, b, centres, sizes):
 @given(graphs(circles=True))
 @settings(max_examples=150)
 def test_no_box_stands_on_another(graph):
-    sizes, wires = graph
-    centres, _ = lay_out(sizes, wires, gap=20.0)
+    sizes, edges = graph
+    centres, _ = lay_out(sizes, edges, gap=20.0)
     assert centres.keys() == sizes.keys()
     assert all(apart(a, b, centres, sizes) for a, b in combinations(sizes, 2))
 
 
 @given(graphs())
 @settings(max_examples=150)
-def test_each_wire_leads_forward_from_its_tail_to_its_head(graph):
-    sizes, wires = graph
-    centres, routes = lay_out(sizes, wires, gap=20.0)
-    for (tail, head), route in zip(wires, routes, strict=True):
-        assert route[0] == Place(centres[tail].along + sizes[tail].along / 2, centres[tail].across)
+def test_each_edge_leads_forward_from_its_tail_to_its_head(graph):
+    sizes, edges = graph
+    centres, routes = lay_out(sizes, edges, gap=20.0)
+    for (tail, head), route in zip(edges, routes, strict=True):
+        assert route[0] == Point(centres[tail].along + sizes[tail].along / 2, centres[tail].across)
         assert route[-1].along == centres[head].along - sizes[head].along / 2
         assert abs(route[-1].across - centres[head].across) < sizes[head].across / 2
         assert [place.along for place in route] == sorted(place.along for place in route)
@@ -63,12 +63,12 @@ def test_each_wire_leads_forward_from_its_tail_to_its_head(graph):
 
 @given(graphs())
 @settings(max_examples=150)
-def test_no_wire_runs_through_a_box(graph):
-    sizes, wires = graph
-    centres, routes = lay_out(sizes, wires, gap=20.0)
-    for wire, route in zip(wires, routes, strict=True):
+def test_no_edge_runs_through_a_box(graph):
+    sizes, edges = graph
+    centres, routes = lay_out(sizes, edges, gap=20.0)
+    for edge, route in zip(edges, routes, strict=True):
         for first, second in zip(route[::2], route[1::2], strict=True):  # what is straight; curves stay in the gaps
-            for box in sizes.keys() - set(wire):
+            for box in sizes.keys() - set(edge):
                 beside = abs(first.across - centres[box].across) >= sizes[box].across / 2
                 reach = sizes[box].along / 2 - 1e-6
                 assert beside or not first.along - reach < centres[box].along < second.along + reach
@@ -81,7 +81,7 @@ def test_a_layout_is_the_same_each_time(graph):
 
 
 def test_a_circle_is_laid_out_too():
-    size = Place(30.0, 20.0)
+    size = Point(30.0, 20.0)
     centres, routes = lay_out({"a": size, "b": size}, [("a", "b"), ("b", "a"), ("b", "b")], gap=20.0)
     assert centres["a"].along < centres["b"].along
     assert routes[1][0].along > routes[1][-1].along
@@ -89,16 +89,16 @@ def test_a_circle_is_laid_out_too():
 
 
 def test_a_chain_is_straight():
-    size = Place(30.0, 20.0)
+    size = Point(30.0, 20.0)
     boxes = dict.fromkeys("abcd", size)
     centres, _ = lay_out(boxes, [("a", "b"), ("b", "c"), ("c", "d")], gap=20.0)
     assert {place.across for place in centres.values()} == {10.0}
 
 
 def test_leaves_stand_right_before_their_use():
-    size = Place(30.0, 20.0)
-    wires = [("w", "mul"), ("x", "mul"), ("mul", "add"), ("b", "add")]
-    centres, _ = lay_out(dict.fromkeys(["w", "x", "mul", "b", "add"], size), wires, gap=20.0)
+    size = Point(30.0, 20.0)
+    edges = [("w", "mul"), ("x", "mul"), ("mul", "add"), ("b", "add")]
+    centres, _ = lay_out(dict.fromkeys(["w", "x", "mul", "b", "add"], size), edges, gap=20.0)
     assert centres["b"].along == centres["mul"].along
     assert centres["w"].across < centres["x"].across
     assert centres["mul"].across < centres["b"].across
@@ -117,7 +117,7 @@ def test_nothing_reaches_beyond_the_picture(direction, detail):
     assert all(0.0 <= x + left <= width and 0.0 <= y + top <= height for x, y in points)
 
 
-def test_the_weights_on_the_wires_into_a_neuron_stand_apart():
+def test_the_weights_on_the_edges_into_a_neuron_stand_apart():
     x, weights = [Value(0.5, "x"), Value(1.5, "y"), Value(2.5, "z")], [Value(0.1 * i, f"w{i}") for i in range(1, 4)]
     scene = fold(View(Graph(tanh(dot(weights, x, Value(0.5, "b"))))), "neuron", 500)
     heights = [float(y) for y in re.findall(r'text-anchor="end"[^>]* y="([-\d.]+)"', sketch(scene, "LR"))]

@@ -81,14 +81,14 @@ def test_each_node_has_symbol_name_data_and_gradient(renderer):
     assert words == ["×", "c", "data", "-4", "grad", "2"]
 
 
-def test_ids_of_boxes_and_wires_are_places_in_the_graph(renderer):
+def test_ids_of_boxes_and_edges_are_places_in_the_graph(renderer):
     graph = Graph(lecture())
     picture = draw(graph.root)
     assert set(groups(picture, "node")) == {f"n{i}" for i in range(len(graph.nodes))}
     assert set(groups(picture, "edge")) == {f"e{i}" for i in range(len(graph.edges))}
 
 
-def test_repeated_operand_draws_two_wires(renderer):
+def test_repeated_operand_draws_two_edges(renderer):
     x = Value(3.0, "x")
     assert len(groups(draw(x * x), "edge")) == 2
 
@@ -131,7 +131,7 @@ def test_constants_stand_in_the_text_of_their_operation(make, text):
     assert len(View(Graph(make(x))).graph.nodes) == 2
 
 
-def test_wires_carry_local_derivatives_if_asked(renderer):
+def test_edges_carry_local_derivatives_if_asked(renderer):
     w, x = Value(2.0, "w"), Value(-3.0, "x")
     labels = groups(draw(w * x, partials=True), "edge").values()
     assert sorted(labels) == [["-3"], ["2"]]

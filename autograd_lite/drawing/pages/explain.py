@@ -23,7 +23,7 @@ _MOST_PATHS = 8  # a longer sum over paths shows its first and its last terms
 _WIDEST_CELL = 48  # a longer formula does not push the others' columns
 
 
-class Bump(NamedTuple):
+class Nudge(NamedTuple):
     """What became of the result when one leaf was moved."""
 
     leaf: Value
@@ -42,15 +42,15 @@ class Explanation:
     def __init__(self, walk: Walk, epsilon: float | None = None) -> None:
         self._walk: Final = walk
         self._epsilon: Final = epsilon
-        #: The bump experiments, one for each leaf; empty without an epsilon.
-        self.bumps: Final = [] if epsilon is None else _bump_each_leaf(walk, epsilon)
+        #: The nudge experiments, one for each leaf; empty without an epsilon.
+        self.nudges: Final = [] if epsilon is None else _nudge_each_leaf(walk, epsilon)
 
     def __str__(self) -> str:
         parts = []
         for title, rows in self._sections(_PLAIN):
             parts.append("\n".join([title, *_aligned([_chained(cells) for cells in rows])]))
-        if self.bumps:
-            parts.append("\n".join([self._bump_title(), *_aligned(self._bump_rows(_PLAIN))]))
+        if self.nudges:
+            parts.append("\n".join([self._nudge_title(), *_aligned(self._nudge_rows(_PLAIN))]))
         return left_to_right("\n\n".join(parts))
 
     __repr__ = __str__
@@ -60,8 +60,8 @@ class Explanation:
         parts = [_STYLE]
         for kind, (title, rows) in zip(("forward", "backward"), self._sections(_PLAIN)):
             parts.append(_html_table(kind, title, [_chained(cells) for cells in rows]))
-        if self.bumps:
-            parts.append(_html_table("bump", self._bump_title(), self._bump_rows(_PLAIN)))
+        if self.nudges:
+            parts.append(_html_table("nudge", self._nudge_title(), self._nudge_rows(_PLAIN)))
         return left_to_right(f'<div class="autograd-explain">{"".join(parts)}</div>')
 
     def _repr_html_(self) -> str:
@@ -72,8 +72,8 @@ class Explanation:
         parts = []
         for _, rows in self._sections(_LATEX):
             parts.append([cells[0] + " &= " + " = ".join([cell for cell in cells[1:] if cell]) for cells in rows])
-        if self.bumps:
-            parts.append([r" & \quad ".join([row[0], r" \quad ".join(row[1:])]) for row in self._bump_rows(_LATEX)])
+        if self.nudges:
+            parts.append([r" & \quad ".join([row[0], r" \quad ".join(row[1:])]) for row in self._nudge_rows(_LATEX)])
         body = " \\\\[1em]\n".join([" \\\\\n".join(lines) for lines in parts])
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
@@ -90,32 +90,32 @@ class Explanation:
             ),
         ]
 
-    def _bump_title(self) -> str:
+    def _nudge_title(self) -> str:
         assert self._epsilon is not None
         root = self._walk.names[self._walk.root]
         step = formula.number(self._epsilon, _PLAIN).text
         return f"Check: nudge one leaf by ε = {step} and see what {root} does"
 
-    def _bump_rows(self, notation: Notation) -> list[list[str]]:
+    def _nudge_rows(self, notation: Notation) -> list[list[str]]:
         walk = self._walk
         latex = notation is _LATEX
         arrow, change = (r" \to ", r"\frac{\Delta %s}{\varepsilon}") if latex else (" → ", "Δ%s/ε")
         root = formula.name(walk.names[walk.root], notation).text
         rows = []
-        for bump in self.bumps:
-            moved = _number(bump.before, notation) + arrow + _number(bump.after, notation)
-            row = [f"{formula.name(walk.names[bump.leaf], notation).text}: {moved},"]
-            if bump.result is None:
-                why = formula.name(bump.error, notation).text
+        for nudge in self.nudges:
+            moved = _number(nudge.before, notation) + arrow + _number(nudge.after, notation)
+            row = [f"{formula.name(walk.names[nudge.leaf], notation).text}: {moved},"]
+            if nudge.result is None:
+                why = formula.name(nudge.error, notation).text
                 rows.append([*row, f"{root}: {why}"])
                 continue
             assert self._epsilon is not None
-            slope = (bump.result - walk.data[walk.root]) / self._epsilon
-            gradient = walk.gradient[bump.leaf]
+            slope = (nudge.result - walk.data[walk.root]) / self._epsilon
+            gradient = walk.gradient[nudge.leaf]
             agree = math.isclose(slope, gradient, rel_tol=0.1, abs_tol=10.0 * abs(self._epsilon))
             sign = ("≈" if agree else "≠") if not latex else (r"\approx" if agree else r"\neq")
             row += [
-                f"{root}: {_number(walk.data[walk.root], notation)}{arrow}{_number(bump.result, notation)},",
+                f"{root}: {_number(walk.data[walk.root], notation)}{arrow}{_number(nudge.result, notation)},",
                 f"{change % root} = {_number(slope, notation)}",
                 f"{sign} {_number(gradient, notation)}",
             ]
@@ -145,7 +145,7 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
     Raises
     ------
     TypeError
-        If `root` is no Value.
+        If `root` is not a Value.
     ValueError
         If epsilon is zero, infinite or nan.
     ValueError, ZeroDivisionError, OverflowError
@@ -251,8 +251,8 @@ def _sum(terms: list[Text], count: int, notation: Notation) -> str:
     return formula.write(ops.TOTAL, terms, notation).text if terms else ""
 
 
-def _bump_each_leaf(walk: Walk, epsilon: float) -> list[Bump]:
-    bumps = []
+def _nudge_each_leaf(walk: Walk, epsilon: float) -> list[Nudge]:
+    nudges = []
     for leaf in walk.graph.leaves:
         before = walk.data[leaf]
         result, error = None, ""
@@ -260,8 +260,8 @@ def _bump_each_leaf(walk: Walk, epsilon: float) -> list[Bump]:
             result = walk.forward({leaf: before + epsilon})[walk.root]
         except (ArithmeticError, ValueError) as problem:
             error = str(problem)
-        bumps.append(Bump(leaf, before, before + epsilon, result, error))
-    return bumps
+        nudges.append(Nudge(leaf, before, before + epsilon, result, error))
+    return nudges
 
 
 # --- text and HTML ----------------------------------------------------------------------------------------------------

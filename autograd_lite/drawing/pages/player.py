@@ -103,9 +103,9 @@ class Player:
             If a GIF is asked for, and Pillow or matplotlib is not installed.
         """
         target = target_of(path, (".htm", ".html", ".gif"))
-        film = target.suffix.lower() == ".gif"
+        is_gif = target.suffix.lower() == ".gif"
         write_atomically(
-            target, gif(self.picture.source, self._size()[0], self.steps) if film else self.html().encode()
+            target, gif(self.picture.source, self._size()[0], self.steps) if is_gif else self.html().encode()
         )
 
     def _size(self) -> tuple[float, float]:
@@ -145,7 +145,7 @@ def steps(root: Value, *, names: Mapping[str, object] | None = None) -> Player:
     Raises
     ------
     TypeError
-        If `root` is no Value.
+        If `root` is not a Value.
     ValueError
         If the graph has more than 500 nodes.
     ValueError, ZeroDivisionError, OverflowError
@@ -166,7 +166,7 @@ def steps(root: Value, *, names: Mapping[str, object] | None = None) -> Player:
     if size > MAX_NODES:
         raise ValueError(
             f"this graph has {size} nodes, and one step a node is watchable up to {MAX_NODES}: play a part of it (any"
-            " inner node is a root)"
+            " inner node can be the root)"
         )
     return Player(Walk(root, names))
 

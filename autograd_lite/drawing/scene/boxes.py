@@ -1,4 +1,4 @@
-"""Boxes and wires: what every level of detail is drawn with, and how they are written as DOT."""
+"""Boxes and edges: what every level of detail is drawn with, and how they are written as DOT."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAYOUTS: Final = {
     "net": "ranksep=0.75 nodesep=0.16",
     "dense net": "ranksep=1.7 nodesep=0.07 splines=line",
 }
-_PORTS: Final = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}  # where wires leave and enter
+_PORTS: Final = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}  # where edges leave and enter
 ROW_COLOURS: Final = {"data": palette.DATA, "grad": palette.GRAD}
 
 
@@ -39,12 +39,12 @@ class Box:
     name: str = ""
     rows: list[tuple[str, str]] = field(default_factory=list)
     tooltip: str = ""
-    heat: float | None = None  # the number that the fill shows, in place of the role
+    heat: float | None = None  # the number that the fill shows, instead of the role
     compact: bool = False  # its numbers on one line, without captions
 
 
 @dataclass(slots=True)
-class Wire:
+class Edge:
     """One edge of a picture, between the ids of two boxes."""
 
     id: str
@@ -61,14 +61,14 @@ class Scene:
 
     title: str
     boxes: list[Box]
-    wires: list[Wire]
+    edges: list[Edge]
     notes: list[str] = field(default_factory=list)  # a line each, under the legend
-    heat: str | None = None  # "data" or "grad": what the fills show, in place of the roles
-    layout: str = "graph"  # or "net": wires leave and enter a box at one point; "dense net": many straight ones
+    heat: str | None = None  # "data" or "grad": what the fills show, instead of the roles
+    layout: str = "graph"  # or "net": edges leave and enter a box at one point; "dense net": many straight ones
 
     def tooltips(self) -> dict[str, str]:
-        """The tooltip of each box and wire that has one, by its id."""
-        parts: list[Box | Wire] = [*self.boxes, *self.wires]
+        """The tooltip of each box and edge that has one, by its id."""
+        parts: list[Box | Edge] = [*self.boxes, *self.edges]
         return {part.id: part.tooltip for part in parts if part.tooltip}
 
 
@@ -87,13 +87,13 @@ def to_digraph(scene: Scene, direction: str) -> graphviz.Digraph:
         f'\tnode [shape=box margin="0.1,0.06" height=0.3 width=0.3 {_font(TEXT_FONT, 12, palette.INK)}]\n',
         f"\tedge [arrowsize=0.6 {_font(NUMBER_FONT, 11, palette.GRAD)}]\n",
     ]
-    if len(scene.boxes) > _LARGE:  # a good layout in good time, in place of the best one
+    if len(scene.boxes) > _LARGE:  # a good layout in good time, instead of the best one
         digraph.body.append("\tnslimit=1 mclimit=0.3\n")
     if scene.layout != "graph":
         tail, head = _PORTS[direction]
         digraph.body.append(f"\tedge [tailport={tail} headport={head}]\n")
     digraph.body += [_box(box, scene.heat) for box in scene.boxes]
-    digraph.body += [_wire(wire, scene.heat or "data") for wire in scene.wires]
+    digraph.body += [_edge(edge, scene.heat or "data") for edge in scene.edges]
     return digraph
 
 
@@ -162,10 +162,10 @@ def _row_colour(caption: str, heat: str | None) -> Colour:
     return palette.INK if heat else ROW_COLOURS.get(caption, palette.INK)
 
 
-class Line(NamedTuple):
-    """How a wire looks."""
+class Stroke(NamedTuple):
+    """How an edge looks."""
 
-    colour: Colour = palette.WIRE
+    colour: Colour = palette.EDGE
     width: float = 1.1
     dashes: str = ""  # as SVG writes them
     arrow: bool = True
@@ -176,26 +176,26 @@ _DASHED: Final = "5,2"
 _DOTTED: Final = "1,5"
 
 
-def wire_line(wire: Wire, shown: str) -> Line:
-    """How a wire looks: by the number that it shows, if it shows one."""
-    if wire.weight is None:
-        return Line()
+def edge_stroke(edge: Edge, shown: str) -> Stroke:
+    """How an edge looks: by the number that it shows, if it shows one."""
+    if edge.weight is None:
+        return Stroke()
     heat = palette.HEATS[shown]
-    width = 0.5 + 2.5 * heat.strength(wire.weight) ** 2
-    dashes = _DASHED if wire.weight < 0.0 else _DOTTED if wire.weight == 0.0 else ""
-    colour = heat.wire(wire.weight)
-    if wire.label:
-        return Line(colour, max(width, 1.0), dashes, label=ROW_COLOURS[shown])
-    return Line(colour, width, dashes, arrow=False)  # there are many
+    width = 0.5 + 2.5 * heat.strength(edge.weight) ** 2
+    dashes = _DASHED if edge.weight < 0.0 else _DOTTED if edge.weight == 0.0 else ""
+    colour = heat.edge(edge.weight)
+    if edge.label:
+        return Stroke(colour, max(width, 1.0), dashes, label=ROW_COLOURS[shown])
+    return Stroke(colour, width, dashes, arrow=False)  # there are many
 
 
-def _wire(wire: Wire, shown: str) -> str:
-    line = wire_line(wire, shown)
-    style = {_DASHED: " style=dashed", _DOTTED: " style=dotted"}.get(line.dashes, "")
-    style += "" if line.arrow else " arrowhead=none"
-    font = "" if line.label == palette.GRAD else f' fontcolor="{line.label.light}"'
-    label = f' label="{wire.label}"{font}' if wire.label else ""
-    return f'\t{wire.tail} -> {wire.head} [id={wire.id} color="{line.colour.light}" penwidth={line.width:.2g}{style}{label}]\n'
+def _edge(edge: Edge, shown: str) -> str:
+    stroke = edge_stroke(edge, shown)
+    style = {_DASHED: " style=dashed", _DOTTED: " style=dotted"}.get(stroke.dashes, "")
+    style += "" if stroke.arrow else " arrowhead=none"
+    font = "" if stroke.label == palette.GRAD else f' fontcolor="{stroke.label.light}"'
+    label = f' label="{edge.label}"{font}' if edge.label else ""
+    return f'\t{edge.tail} -> {edge.head} [id={edge.id} color="{stroke.colour.light}" penwidth={stroke.width:.2g}{style}{label}]\n'
 
 
 # --- the header: a title and a legend ---------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ class Swatch(NamedTuple):
     """A small piece of a fill and its outline."""
 
     fill: Colour
-    line: Colour = palette.WIRE
+    line: Colour = palette.EDGE
     border: int = 1
     rounded: bool = False
     width: float = _SWATCH

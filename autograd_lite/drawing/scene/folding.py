@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from autograd_lite.drawing.scene.boxes import Box, Scene, Wire
+from autograd_lite.drawing.scene.boxes import Box, Edge, Scene
 from autograd_lite.drawing.scene.neurons import Neuron, Operand, Use, find_layers, find_neurons, path_of
 from autograd_lite.drawing.scene.scalar import View
 from autograd_lite.drawing.scene.typesetting import clean, number, operation
@@ -19,11 +19,11 @@ _MOST_OPERATIONS: Final = 60
 _MOST_NEURONS: Final = 20
 _MOST_EQUALS: Final = 16  # of a larger group, the first few are shown, and how many more there are
 _FIRST_FEW: Final = 8
-_MOST_LABELS: Final = 12  # wires with their number
+_MOST_LABELS: Final = 12  # edges with their number
 _MOST_KINDS: Final = 4  # of operations, named in a box
 _MOST_TALL: Final = 8  # neurons of a layer that have room for captions
 
-Place = tuple[Any, ...]  # the key of a box
+BoxKey = tuple[Any, ...]  # the key of a box
 
 
 def fold(view: View, detail: str, max_nodes: int) -> Scene | None:
@@ -61,7 +61,7 @@ class _Group:
 
 
 class _Folding:
-    """The steps from neurons to a scene: a place for each node, a box for each place, wires between the places."""
+    """The steps from neurons to a scene: a place for each node, a box for each place, edges between the places."""
 
     def __init__(self, view: View, neurons: list[Neuron], layers: list[list[Neuron]], detail: str) -> None:
         self.view = view
@@ -70,9 +70,9 @@ class _Folding:
         self.layers = layers
         self.most_uses = max(len(neuron.uses) for neuron in neurons)  # samples, or steps of a recurrent net
         self.compact = detail == "neuron" and max(len(layer) for layer in self.layers) > _MOST_TALL
-        self.place: dict[Value, Place] = {}
-        self.groups: dict[Place, _Group] = defaultdict(_Group)
-        self.flows: dict[tuple[Place, Place], list[Value]] = {}  # with the weights of each wire
+        self.place: dict[Value, BoxKey] = {}
+        self.groups: dict[BoxKey, _Group] = defaultdict(_Group)
+        self.flows: dict[tuple[BoxKey, BoxKey], list[Value]] = {}  # with the weights of each edge
 
     def scene(self) -> Scene:
         """Do the steps."""
@@ -87,14 +87,14 @@ class _Folding:
         }
         scene = Scene(self.view.title(), [], [], [self._caption(), *self.view.notes()], self.view.color_by)
         scene.boxes = [self._box(ids[place], place, group) for place, group in self.groups.items()]
-        scene.wires = self._wires(ids)
+        scene.edges = self._edges(ids)
         if self.view.color_by is not None:
             what = {"data": "their results", "grad": "the gradients of their parameters"}[self.view.color_by]
             scene.notes.append(f"the fill of {self.detail}s: root mean square (rms) of {what}")
         if self.detail == "neuron":
-            what = "gradients of the weights" if self._wires_show_gradients() else "weights"
+            what = "gradients of the weights" if self._edges_show_gradients() else "weights"
             scene.notes.append(f"edges: {what}; wider is larger, dashed is negative, dotted is zero")
-            scene.layout = "net" if any(wire.label for wire in scene.wires) else "dense net"
+            scene.layout = "net" if any(edge.label for edge in scene.edges) else "dense net"
         return scene
 
     def _caption(self) -> str:
@@ -106,17 +106,17 @@ class _Folding:
 
     # --- places
 
-    def _put(self, node: Value, place: Place) -> None:
+    def _put(self, node: Value, place: BoxKey) -> None:
         if node not in self.place:
             self.place[node] = place
             self.groups[place].nodes.append(node)
 
-    def _place_of(self, neuron: Neuron) -> Place:
+    def _place_of(self, neuron: Neuron) -> BoxKey:
         if self.detail == "layer":
             return "layer", neuron.layer
         return "neuron", neuron.layer, _slot(neuron.position, len(self.layers[neuron.layer]))
 
-    def _input_place(self, neuron: Neuron, use: Use, i: int) -> Place:
+    def _input_place(self, neuron: Neuron, use: Use, i: int) -> BoxKey:
         """Where an input of a neuron stands: what all samples have at one position is one box."""
         source = use.inputs[i]
         if isinstance(source, Value) and source in self.place:
@@ -149,7 +149,7 @@ class _Folding:
                     self._put(node, place)
 
     def _place_operations(self) -> None:
-        """Whatever is no neuron stands for itself, or in one box with the others that are as many neurons deep.
+        """An operation outside the neurons stands for itself, or in one box with the others that are as many neurons deep.
 
         Of equal depth they feed one another without a neuron between, so no box feeds itself through a layer.
         """
@@ -174,12 +174,12 @@ class _Folding:
                     alone = home[0] == "node"
                     self._put(parent, ("node", parent) if alone else ("leaves", self.view.roles[parent], home))
 
-    # --- wires
+    # --- edges
 
     def _connect(self) -> None:
         for neuron in self.neurons:
             head = self._place_of(neuron)
-            seen: set[tuple[Place, int]] = set()
+            seen: set[tuple[BoxKey, int]] = set()
             for use in neuron.uses:
                 for i, weight in enumerate(use.weights):
                     tail = self._input_place(neuron, use, i)
@@ -193,28 +193,28 @@ class _Folding:
                     if self.place[parent] != head:
                         self.flows.setdefault((self.place[parent], head), [])
 
-    def _wires(self, ids: dict[Place, str]) -> list[Wire]:
+    def _edges(self, ids: dict[BoxKey, str]) -> list[Edge]:
         view = self.view
         labelled = not self.compact and sum(len(weights) == 1 for weights in self.flows.values()) <= _MOST_LABELS
-        wires = []
+        edges = []
         for i, ((tail, head), weights) in enumerate(self.flows.items()):
-            wire = Wire(f"f{i}", ids[tail], ids[head])
+            edge = Edge(f"f{i}", ids[tail], ids[head])
             if self.detail == "neuron" and len(weights) == 1:
                 weight = weights[0]
-                wire.weight = weight.grad if self._wires_show_gradients() else weight.data
-                wire.label = number(wire.weight) if labelled else ""
-                wire.tooltip = f"{view.text_of(weight)}\ndata {weight.data!r}\ngrad {weight.grad!r}"
+                edge.weight = weight.grad if self._edges_show_gradients() else weight.data
+                edge.label = number(edge.weight) if labelled else ""
+                edge.tooltip = f"{view.text_of(weight)}\ndata {weight.data!r}\ngrad {weight.grad!r}"
             elif weights:
-                wire.tooltip = f"{len(weights)} weights"
-            wires.append(wire)
-        return wires
+                edge.tooltip = f"{len(weights)} weights"
+            edges.append(edge)
+        return edges
 
-    def _wires_show_gradients(self) -> bool:
+    def _edges_show_gradients(self) -> bool:
         return self.view.color_by == "grad" and self.view.has_gradient
 
     # --- boxes
 
-    def _box(self, id: str, place: Place, group: _Group) -> Box:
+    def _box(self, id: str, place: BoxKey, group: _Group) -> Box:
         kind = place[0]
         if kind == "node":
             return self.view.box(place[1])

@@ -33,7 +33,7 @@ class Role(NamedTuple):
 PAPER: Final = Colour("#ffffff", "#15181e")
 INK: Final = Colour("#1f2933", "#e6e9ee")
 MUTED: Final = Colour("#5b6673", "#a3adba")
-WIRE: Final = Colour("#7b8794", "#8592a3")
+EDGE: Final = Colour("#7b8794", "#8592a3")
 DATA: Final = Colour("#1d4fb8", "#8fb8ff")
 GRAD: Final = Colour("#b0400a", "#ffb077")
 
@@ -52,18 +52,18 @@ class Heat(NamedTuple):
     """A scale of colours for the order of magnitude of a number, from weak to strong.
 
     The scale is fixed, so that two pictures compare: at 10**lowest and below the colour is the weakest, at 10**highest
-    and above the strongest. The sign is in the number, and in a wire's dashes.
+    and above the strongest. The sign is in the number, and in an edge's dashes.
     """
 
     lowest: int
     highest: int
     fill_weak: Colour
     fill_strong: Colour
-    wire_weak: Colour
-    wire_strong: Colour
+    edge_weak: Colour
+    edge_strong: Colour
 
     def strength(self, x: float) -> float:
-        """From 0 to 1; what is infinite or no number stands out."""
+        """In [0, 1]; infinite numbers and nan stand out."""
         if not math.isfinite(x):
             return 1.0
         order = math.log10(abs(x)) if x else -math.inf
@@ -73,9 +73,9 @@ class Heat(NamedTuple):
         """The colour of a box."""
         return self._colour(x, self.fill_weak, self.fill_strong)
 
-    def wire(self, x: float) -> Colour:
-        """The colour of a wire."""
-        return self._colour(x, self.wire_weak, self.wire_strong)
+    def edge(self, x: float) -> Colour:
+        """The colour of an edge."""
+        return self._colour(x, self.edge_weak, self.edge_strong)
 
     def steps(self) -> list[float]:
         """One number for each colour of the scale, weakest first."""
@@ -107,9 +107,9 @@ def _between(first: str, second: str, share: float) -> str:
 
 
 def _all_colours() -> list[Colour]:
-    plain = [PAPER, INK, MUTED, WIRE, DATA, GRAD, ZERO, NOT_FINITE]
+    plain = [PAPER, INK, MUTED, EDGE, DATA, GRAD, ZERO, NOT_FINITE]
     roles = [colour for role in ROLES.values() for colour in (role.fill, role.line)]
-    heats = [colour(x) for heat in HEATS.values() for x in heat.steps() for colour in (heat.fill, heat.wire)]
+    heats = [colour(x) for heat in HEATS.values() for x in heat.steps() for colour in (heat.fill, heat.edge)]
     return list(dict.fromkeys(plain + roles + heats))
 
 

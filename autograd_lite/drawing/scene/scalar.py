@@ -1,4 +1,4 @@
-"""The scalar level of detail: one box for each node, one wire for each operand."""
+"""The scalar level of detail: one box for each node, one edge for each operand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from autograd_lite import ops
-from autograd_lite.drawing.scene.boxes import Box, Scene, Wire
+from autograd_lite.drawing.scene.boxes import Box, Edge, Scene
 from autograd_lite.drawing.scene.typesetting import NO_GRADIENT, clean, number, operation
 from autograd_lite.graph.view import Graph
 from autograd_lite.value import Value
@@ -120,33 +120,33 @@ def scalar_scene(view: View, expand: bool) -> Scene:
     first = 0
     for node in view.graph.nodes:
         box = view.box(node)
-        wires = [
-            Wire(f"e{first + i}", f"n{view.number_of[parent]}", box.id, *_wire_texts(view, node, parent, partial))
+        edges = [
+            Edge(f"e{first + i}", f"n{view.number_of[parent]}", box.id, *_edge_texts(view, node, parent, partial))
             for i, (parent, partial) in enumerate(zip(node.parents, node.partials, strict=True))
         ]
-        first += len(wires)
+        first += len(edges)
         if expand and node.op is ops.DOT:
-            _unfold(scene, view, node, box, wires)
+            _unfold(scene, view, node, box, edges)
         scene.boxes.append(box)
-        scene.wires += wires
+        scene.edges += edges
     return scene
 
 
-def _wire_texts(view: View, child: Value, parent: Value, partial: float) -> tuple[str, str]:
-    """The label and the tooltip of a wire."""
+def _edge_texts(view: View, child: Value, parent: Value, partial: float) -> tuple[str, str]:
+    """The label and the tooltip of an edge."""
     text = f"∂{view.text_of(child)} / ∂{view.text_of(parent)} = {partial!r}"
     if view.has_gradient:
         text += f"\nsends back {partial!r} × {child.grad!r} = {partial * child.grad!r}"
     return number(partial) if view.partials else "", text
 
 
-def _unfold(scene: Scene, view: View, node: Value, box: Box, wires: list[Wire]) -> None:
+def _unfold(scene: Scene, view: View, node: Value, box: Box, edges: list[Edge]) -> None:
     """Put a box for each product between a dot and its operands; its own box becomes the sum of them."""
     *factors, bias = node.operands
     constant = 0.0 if isinstance(bias, Value) else bias
     n = len(factors) // 2
-    remaining = iter(wires)
-    wire_of = [next(remaining) if isinstance(x, Value) else None for x in factors]
+    remaining = iter(edges)
+    edge_of = [next(remaining) if isinstance(x, Value) else None for x in factors]
     for k in range(n):
         a, b = factors[k], factors[n + k]
         if not isinstance(a, Value) and not isinstance(b, Value):
@@ -160,10 +160,10 @@ def _unfold(scene: Scene, view: View, node: Value, box: Box, wires: list[Wire]) 
         product.heat = view.heat(data, grad)
         product.tooltip = f"data {data!r}\ngrad {grad!r}"
         scene.boxes.append(product)
-        for wire in (wire_of[k], wire_of[n + k]):
-            if wire is not None:
-                wire.head = product.id
-        wires.append(Wire(f"{box.id}s{k}", product.id, box.id, "1" if view.partials else ""))
+        for edge in (edge_of[k], edge_of[n + k]):
+            if edge is not None:
+                edge.head = product.id
+        edges.append(Edge(f"{box.id}s{k}", product.id, box.id, "1" if view.partials else ""))
     box.heading = f"+ {number(constant)}" if constant else "+"
 
 

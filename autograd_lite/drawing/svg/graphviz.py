@@ -140,7 +140,7 @@ def finish_svg(svg: str, title: str, tooltips: Mapping[str, str]) -> str:
 
 
 def _with_class(match: re.Match[str]) -> str:
-    """A text element with classes in place of its font, which the style sheet gives."""
+    """A text element with classes instead of its font, which the style sheet gives."""
     before, font, after = match.groups()
     classes = ["mono"] if font == palette.NUMBER_FONT else []
     classes += [name for colour, name in _CLASSES.items() if f'fill="{colour}"' in after]

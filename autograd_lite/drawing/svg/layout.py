@@ -1,4 +1,4 @@
-"""Where to put boxes and wires, for the places where no Graphviz runs, such as a browser.
+"""Where to put boxes and edges, for the places where no Graphviz runs, such as a browser.
 
 In the three steps of Sugiyama, Tagawa and Toda (1981): each box gets a layer, each layer an order, each box a place. All
 is told by two coordinates: how far along the flow, and how far across it.
@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 _BETWEEN: Final = 11.0  # points, across
 _ROUNDS: Final = 25  # an odd number: the last one goes along with the flow
-_MOST_WIRES: Final = 600  # with more of them the order stays as it was found
+_MOST_EDGES: Final = 600  # with more of them the order stays as it was found
 
 
-class Place(NamedTuple):
+class Point(NamedTuple):
     """A point, or how far something reaches."""
 
     along: float
@@ -24,36 +24,36 @@ class Place(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The centre of each box by its id, and for each wire the points that it runs through.
+    """The centre of each box by its id, and for each edge the points that it runs through.
 
     A route begins at its tail and runs straight to the end of that layer; there a curve leads to the next layer, which
-    it crosses straight, and so on. It is empty for a wire from a box to itself.
+    it crosses straight, and so on. It is empty for an edge from a box to itself.
     """
 
-    centres: dict[str, Place]
-    routes: list[list[Place]]
+    centres: dict[str, Point]
+    routes: list[list[Point]]
 
 
 def lay_out(
-    sizes: Mapping[str, Place], wires: Sequence[tuple[str, str]], gap: float, *, spread_ports: bool = True
+    sizes: Mapping[str, Point], edges: Sequence[tuple[str, str]], gap: float, *, spread_ports: bool = True
 ) -> Layout:
-    """Place boxes of known sizes, joined by wires from tail to head, in layers with a gap between.
+    """Point boxes of known sizes, joined by edges from tail to head, in layers with a gap between.
 
-    With `spread_ports` the wires into a box end side by side in their order, else all at its middle.
+    With `spread_ports` the edges into a box end side by side in their order, else all at its middle.
 
     Examples
     --------
-    >>> size = Place(40.0, 18.0)
+    >>> size = Point(40.0, 18.0)
     >>> centres, routes = lay_out({"x": size, "y": size, "sum": size}, [("x", "sum"), ("y", "sum")], gap=10.0)
     >>> centres["sum"]
-    Place(along=70.0, across=23.5)
+    Point(along=70.0, across=23.5)
     >>> routes[0][0], routes[0][-1]
-    (Place(along=40.0, across=9.0), Place(along=50.0, across=20.5))
+    (Point(along=40.0, across=9.0), Point(along=50.0, across=20.5))
     """
-    layer_of = _layers(list(sizes), wires)
-    chains = [_chain(i, tail, head, layer_of) for i, (tail, head) in enumerate(wires)]
-    layers = _orders(sizes, wires, chains, layer_of)
-    ports = _ports(sizes, wires) if spread_ports else [0.0] * len(wires)
+    layer_of = _layers(list(sizes), edges)
+    chains = [_chain(i, tail, head, layer_of) for i, (tail, head) in enumerate(edges)]
+    layers = _orders(sizes, edges, chains, layer_of)
+    ports = _ports(sizes, edges) if spread_ports else [0.0] * len(edges)
     across = _places(layers, chains, ports, {box: size.across for box, size in sizes.items()})
     starts, ends = [], []
     position = 0.0
@@ -61,9 +61,9 @@ def lay_out(
         starts.append(position)
         ends.append(position + max([sizes[box].along for box in layer if isinstance(box, str)], default=0.0))
         position = ends[-1] + gap
-    centres = {box: Place((starts[k] + ends[k]) / 2.0, across[box]) for box, k in layer_of.items()}
-    routes: list[list[Place]] = []
-    for (tail, head), chain, port in zip(wires, chains, ports):
+    centres = {box: Point((starts[k] + ends[k]) / 2.0, across[box]) for box, k in layer_of.items()}
+    routes: list[list[Point]] = []
+    for (tail, head), chain, port in zip(edges, chains, ports):
         if tail == head:
             routes.append([])
             continue
@@ -79,26 +79,26 @@ def lay_out(
                 else:
                     sides[1] = near - half
             shift = port if item == head else 0.0
-            route += [Place(along, across[item] + shift) for along in (sides if forward else sides[::-1])]
+            route += [Point(along, across[item] + shift) for along in (sides if forward else sides[::-1])]
         routes.append(route)
     return Layout(centres, routes)
 
 
 class _Bend(NamedTuple):
-    """Where a wire passes through a layer."""
+    """Where an edge passes through a layer."""
 
-    wire: int
+    edge: int
     layer: int
 
 
 _Item = str | _Bend  # of a layer
 
 
-def _layers(boxes: Sequence[str], wires: Sequence[tuple[str, str]]) -> dict[str, int]:
+def _layers(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
     """The layer of each box: after all that it is made from; what is made from nothing, right before its first use."""
     heads = defaultdict(list)
     waits_for = dict.fromkeys(boxes, 0)
-    for tail, head in wires:
+    for tail, head in edges:
         if tail != head:
             heads[tail].append(head)
             waits_for[head] += 1
@@ -123,7 +123,7 @@ def _layers(boxes: Sequence[str], wires: Sequence[tuple[str, str]]) -> dict[str,
 
 
 def _chain(number: int, tail: str, head: str, layer_of: Mapping[str, int]) -> list[_Item]:
-    """What a wire runs through, from its tail to its head."""
+    """What an edge runs through, from its tail to its head."""
     if tail == head:
         return [tail]
     first, last = layer_of[tail], layer_of[head]
@@ -132,16 +132,16 @@ def _chain(number: int, tail: str, head: str, layer_of: Mapping[str, int]) -> li
 
 
 def _orders(
-    sizes: Mapping[str, Place],
-    wires: Sequence[tuple[str, str]],
+    sizes: Mapping[str, Point],
+    edges: Sequence[tuple[str, str]],
     chains: Sequence[list[_Item]],
     layer_of: Mapping[str, int],
 ) -> list[list[_Item]]:
-    """The items of each layer in order: operands in theirs, and with few crossings of wires."""
+    """The items of each layer in order: operands in theirs, and with few crossings of edges."""
     chains_to = defaultdict(list)
-    for (_, head), chain in zip(wires, chains):
+    for (_, head), chain in zip(edges, chains):
         chains_to[head].append(chain)
-    tails = {tail for tail, head in wires if tail != head}
+    tails = {tail for tail, head in edges if tail != head}
     layers: list[list[_Item]] = [[] for _ in range(1 + max(layer_of.values()))]
     # From each result towards what it is made from, so that what belongs together stands together.
     boxes = list(sizes)[::-1]
@@ -158,7 +158,7 @@ def _orders(
         layers[layer_of[item]].append(item)
         for chain in reversed(chains_to[item]):
             stack += chain[:-1]
-    if len(wires) <= _MOST_WIRES:
+    if len(edges) <= _MOST_EDGES:
         _uncross(layers, chains, _operand_order(chains_to, layers))
     return layers
 
@@ -178,12 +178,12 @@ def _operand_order(chains_to: Mapping[str, list[list[_Item]]], layers: list[list
 
 
 def _uncross(layers: list[list[_Item]], chains: Sequence[list[_Item]], fixed: set[tuple[_Item, _Item]]) -> None:
-    """Exchange neighbours in a layer as long as operands come into order, or fewer wires cross then."""
+    """Exchange neighbours in a layer as long as operands come into order, or fewer edges cross then."""
     neighbours = _neighbours(layers, chains)
     place = {item: i for layer in layers for i, item in enumerate(layer)}
 
     def crossings(a: _Item, b: _Item) -> int:
-        """How many more wires cross with a before b than with b before a."""
+        """How many more edges cross with a before b than with b before a."""
         count = 0
         for side in (0, 1):
             for x in neighbours[a][side]:
@@ -225,9 +225,9 @@ def _places(
     ports: Sequence[float],
     breadths: Mapping[_Item, float],
 ) -> dict[_Item, float]:
-    """How far across each item stands: so that its wires run as straight as can be."""
+    """How far across each item stands: so that its edges run as straight as can be."""
     layer_of = {item: k for k, layer in enumerate(layers) for item in layer}
-    # For each item, on both of its sides: what it is joined to, and how far from there a straight wire would have it.
+    # For each item, on both of its sides: what it is joined to, and how far from there a straight edge would have it.
     joined: dict[_Item, tuple[list[tuple[_Item, float]], ...]] = {item: ([], []) for item in layer_of}
     for chain, port in zip(chains, ports):
         for a, b in pairwise(chain):
@@ -278,12 +278,12 @@ def _stack(
     across.update({item: offset + place for item, offset, place in zip(layer, offsets, places)})
 
 
-def _ports(sizes: Mapping[str, Place], wires: Sequence[tuple[str, str]]) -> list[float]:
-    """How far from the middle of its head each wire ends."""
+def _ports(sizes: Mapping[str, Point], edges: Sequence[tuple[str, str]]) -> list[float]:
+    """How far from the middle of its head each edge ends."""
     into = defaultdict(list)
-    for i, (_, head) in enumerate(wires):
+    for i, (_, head) in enumerate(edges):
         into[head].append(i)
-    ports = [0.0] * len(wires)
+    ports = [0.0] * len(edges)
     for head, numbers in into.items():
         for k, i in enumerate(numbers):
             ports[i] = sizes[head].across * ((k + 1) / (len(numbers) + 1) - 0.5)

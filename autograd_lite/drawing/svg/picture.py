@@ -154,21 +154,21 @@ def draw(
         A namespace, such as `globals()`, that names the Values without a label.
     detail : {"auto", "scalar", "neuron", "layer"}
         What is one box: a node; a neuron (a `dot`, or a sum of products with weights, and its activation), with its
-        weights on its wires; or a layer (the neurons that have the same inputs). What is used for many samples is
+        weights on its edges; or a layer (the neurons that have the same inputs). What is used for many samples is
         drawn once. "auto" draws neurons where there are more than 60 operations, and layers where there are more than
         20 neurons.
     expand : bool
         Whether to unfold each `dot` into its products and their sum.
     color_by : {None, "data", "grad"}
-        Fill the boxes by the order of magnitude of a number, on a fixed scale, in place of the role. At "neuron", the
-        wires show the weights' data or gradients; at "layer", the box shows the root mean square of its parameters'.
+        Fill the boxes by the order of magnitude of a number, on a fixed scale, instead of the role. At "neuron", the
+        edges show the weights' data or gradients; at "layer", the box shows the root mean square of its parameters'.
     max_nodes : int
         Refuse to draw more boxes than this.
 
     Raises
     ------
     TypeError
-        If `root` is no Value.
+        If `root` is not a Value.
     ValueError
         If the graph has more than `max_nodes` nodes, or an option is unknown.
 

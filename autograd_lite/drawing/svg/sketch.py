@@ -1,4 +1,4 @@
-"""A picture without Graphviz: the same boxes, wires and header, in a layout of our own, as SVG."""
+"""A picture without Graphviz: the same boxes, edges and header, in a layout of our own, as SVG."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from autograd_lite.drawing.scene.boxes import (
     COMPACT,
     ROW_COLOURS,
     Box,
+    Edge,
     Scene,
     Swatch,
-    Wire,
     box_fill,
+    edge_stroke,
     legend,
-    wire_line,
 )
 from autograd_lite.drawing.scene.palette import NUMBER_FONT, TEXT_FONT, Colour
 from autograd_lite.drawing.scene.typesetting import width
-from autograd_lite.drawing.svg.layout import Place, lay_out
+from autograd_lite.drawing.svg.layout import Point, lay_out
 
 _MARGIN: Final = 10.0  # points, here and below
-_PADDING: Final = Place(8.5, 4.5)
+_PADDING: Final = Point(8.5, 4.5)
 _LINE: Final = 15.0
 _ARROW: Final = 6.0
 _LABEL: Final = 12.0
@@ -55,7 +55,7 @@ _Line = Sequence[_Text | Swatch]
 
 
 def sketch(scene: Scene, direction: str) -> str:
-    """Draw a scene as SVG, in the form that Graphviz gives it: with an id and a class for each box and wire.
+    """Draw a scene as SVG, in the form that Graphviz gives it: with an id and a class for each box and edge.
 
     Parameters
     ----------
@@ -64,33 +64,33 @@ def sketch(scene: Scene, direction: str) -> str:
         Where values flow.
     """
     lines = {box.id: _lines(box, scene.heat) for box in scene.boxes}
-    labelled = Counter(wire.head for wire in scene.wires if wire.label)
+    labelled = Counter(edge.head for edge in scene.edges if edge.label)
     sizes = {box.id: _size(box, lines[box.id], labelled[box.id]) for box in scene.boxes}
     upright = direction in ("TB", "BT")
-    wires = [(wire.tail, wire.head) for wire in scene.wires]
-    room: dict[str, float] = {}  # before each box, for the labels of the wires that reach it
-    for wire in scene.wires:
-        needed = _LINE if upright else _Text(wire.label, 11.0, mono=True).width + 4.0
-        room[wire.head] = max(room.get(wire.head, 0.0), needed if wire.label else 0.0)
+    edges = [(edge.tail, edge.head) for edge in scene.edges]
+    room: dict[str, float] = {}  # before each box, for the labels of the edges that reach it
+    for edge in scene.edges:
+        needed = _LINE if upright else _Text(edge.label, 11.0, mono=True).width + 4.0
+        room[edge.head] = max(room.get(edge.head, 0.0), needed if edge.label else 0.0)
     gap = _GAPS[scene.layout] + max(room.values(), default=0.0)
-    extents = {box: Place(*size[::-1]) if upright else size for box, size in sizes.items()}
-    centres, routes = lay_out(extents, wires, gap, spread_ports=scene.layout != "dense net")
+    extents = {box: Point(*size[::-1]) if upright else size for box, size in sizes.items()}
+    centres, routes = lay_out(extents, edges, gap, spread_ports=scene.layout != "dense net")
     length = max(centres[box].along + extents[box].along / 2.0 for box in centres)
 
-    def on_paper(place: Place) -> Place:
+    def on_paper(place: Point) -> Point:
         """Where a place of the layout is: how far to the right, and how far down."""
         along = length - place.along if direction in ("RL", "BT") else place.along
-        return Place(place.across, along) if upright else Place(along, place.across)
+        return Point(place.across, along) if upright else Point(along, place.across)
 
     header, reach = _header(scene)
     parts = []
     for box in scene.boxes:
         reach.append(_beyond(on_paper(centres[box.id]), sizes[box.id], 0.5))
         parts += _box(box, scene.heat, on_paper(centres[box.id]), sizes[box.id], lines[box.id])
-    for wire, route in zip(scene.wires, routes):
-        points = [on_paper(place) for place in route] or _circle(on_paper(centres[wire.head]), sizes[wire.head])
+    for edge, route in zip(scene.edges, routes):
+        points = [on_paper(place) for place in route] or _circle(on_paper(centres[edge.head]), sizes[edge.head])
         reach += points
-        parts += _wire(wire, scene, points, upright or not route, 0.0 if upright else room[wire.head])
+        parts += _edge(edge, scene, points, upright or not route, 0.0 if upright else room[edge.head])
     top = len(header) * _LINE + 8.0
     w = max([place.along for place in reach]) + 2.0 * _MARGIN
     h = max([place.across for place in reach[len(header) :]]) + top + 2.0 * _MARGIN
@@ -99,16 +99,16 @@ def sketch(scene: Scene, direction: str) -> str:
         f'<svg width="{w:.0f}pt" height="{h:.0f}pt"\n viewBox="0.00 0.00 {w:.2f} {h:.2f}"'
         ' xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n'
         f'<g id="graph0" class="graph" transform="translate({_MARGIN} {_MARGIN + top})">\n<title>autograd_lite</title>\n'
-        f'<path fill="{palette.PAPER.light}" d="{_outline(-_MARGIN, -_MARGIN - top, Place(w, h))}"/>\n'
+        f'<path fill="{palette.PAPER.light}" d="{_outline(-_MARGIN, -_MARGIN - top, Point(w, h))}"/>\n'
         f"{body}\n</g>\n</svg>\n"
     )
 
 
-def _beyond(place: Place, size: Place, share: float) -> Place:
-    return Place(place.along + share * size.along, place.across + share * size.across)
+def _beyond(place: Point, size: Point, share: float) -> Point:
+    return Point(place.along + share * size.along, place.across + share * size.across)
 
 
-def _header(scene: Scene) -> tuple[list[_Line], list[Place]]:
+def _header(scene: Scene) -> tuple[list[_Line], list[Point]]:
     """The lines over the picture, and how far each reaches."""
     title: list[_Text | Swatch] = [_Text(scene.title, 13.0, mono=True, bold=True)]
     keys = [
@@ -116,7 +116,7 @@ def _header(scene: Scene) -> tuple[list[_Line], list[Place]]:
     ]
     notes = [[_Text(note, 10.0, palette.MUTED)] for note in scene.notes]
     header: list[_Line] = [title, *keys, *notes]
-    return header, [Place(sum(part.width for part in line), 0.0) for line in header]
+    return header, [Point(sum(part.width for part in line), 0.0) for line in header]
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------
@@ -149,14 +149,14 @@ def _lines(box: Box, heat: str | None) -> list[_Line]:
     ]
 
 
-def _size(box: Box, lines: list[_Line], labels: int) -> Place:
-    """Width and height; as high as so many labels of wires need."""
+def _size(box: Box, lines: list[_Line], labels: int) -> Point:
+    """Width and height; as high as so many labels of edges need."""
     widest = max([sum(part.width for part in line) for line in lines], default=0.0)
     height = max(len(lines) * _LINE + 2.0 * _PADDING.across, _LABEL * (labels + 1))
-    return Place(max(widest, COMPACT if box.compact else 20.0) + 2.0 * _PADDING.along, height)
+    return Point(max(widest, COMPACT if box.compact else 20.0) + 2.0 * _PADDING.along, height)
 
 
-def _box(box: Box, heat: str | None, centre: Place, size: Place, lines: list[_Line]) -> list[str]:
+def _box(box: Box, heat: str | None, centre: Point, size: Point, lines: list[_Line]) -> list[str]:
     left, top = _beyond(centre, size, -0.5)
     role = palette.ROLES[box.role]
     fill, dashed = box_fill(box, heat)
@@ -170,7 +170,7 @@ def _box(box: Box, heat: str | None, centre: Place, size: Place, lines: list[_Li
     ]
 
 
-def _outline(left: float, top: float, size: Place, corner: float = 0.0) -> str:
+def _outline(left: float, top: float, size: Point, corner: float = 0.0) -> str:
     """The path around a box, with round corners of some radius."""
     right, bottom = left + size.along, top + size.across
     corners = [(right, top, 0, 1), (right, bottom, -1, 0), (left, bottom, 0, -1), (left, top, 1, 0)]
@@ -189,7 +189,7 @@ def _write_lines(lines: Iterable[_Line], left: float, top: float) -> list[str]:
         x, baseline = left, top + (number + 0.76) * _LINE
         for part in line:
             if isinstance(part, Swatch):
-                outline = _outline(x + 1.0, baseline - 9.0, Place(part.width - 2.0, 11.0), 3.0 if part.rounded else 0.0)
+                outline = _outline(x + 1.0, baseline - 9.0, Point(part.width - 2.0, 11.0), 3.0 if part.rounded else 0.0)
                 parts.append(
                     f'<path fill="{part.fill.light}" stroke="{part.line.light}" stroke-width="{part.border}" d="{outline}"/>'
                 )
@@ -207,12 +207,12 @@ def _write(part: _Text, x: float, y: float, more: str = 'text-anchor="start"') -
     )
 
 
-# --- wires ------------------------------------------------------------------------------------------------------------
+# --- edges ------------------------------------------------------------------------------------------------------------
 
 
-def _wire(wire: Wire, scene: Scene, points: list[Place], upright: bool, room: float) -> list[str]:
-    """A wire as SVG; it runs straight below its label, over so much room."""
-    line = wire_line(wire, scene.heat or "data")
+def _edge(edge: Edge, scene: Scene, points: list[Point], upright: bool, room: float) -> list[str]:
+    """An edge as SVG; it runs straight below its label, over so much room."""
+    line = edge_stroke(edge, scene.heat or "data")
     ahead = _ahead(points, upright)
     tip = points[-1]
     arrow = _ARROW if line.arrow else 0.0
@@ -224,32 +224,32 @@ def _wire(wire: Wire, scene: Scene, points: list[Place], upright: bool, room: fl
     colour = line.colour.light
     dashes = f' stroke-dasharray="{line.dashes}"' if line.dashes else ""
     parts = [
-        f'<g id="{wire.id}" class="edge">\n<title>{wire.id}</title>',
+        f'<g id="{edge.id}" class="edge">\n<title>{edge.id}</title>',
         f'<path fill="none" stroke="{colour}" stroke-width="{line.width:.2g}"{dashes} d="{path}"/>',
     ]
     if line.arrow:
-        side = Place(ahead.across, ahead.along)
+        side = Point(ahead.across, ahead.along)
         corners = [_moved(points[-1], side, -0.35 * _ARROW), _moved(points[-1], side, 0.35 * _ARROW), tip]
         text = " ".join([f"{x:.2f},{y:.2f}" for x, y in corners])
         parts.append(f'<polygon fill="{colour}" stroke="{colour}" points="{text}"/>')
-    if wire.label:
-        parts.append(_label(wire.label, line.label, points, ahead))
+    if edge.label:
+        parts.append(_label(edge.label, line.label, points, ahead))
     return [*parts, "</g>"]
 
 
-def _ahead(points: list[Place], upright: bool) -> Place:
-    """The direction in which a wire reaches its head: one point of length."""
+def _ahead(points: list[Point], upright: bool) -> Point:
+    """The direction in which an edge reaches its head: one point of length."""
     first, second = points[0], points[-1]
     if upright:
-        return Place(0.0, 1.0 if second.across > first.across else -1.0)
-    return Place(1.0 if second.along > first.along else -1.0, 0.0)
+        return Point(0.0, 1.0 if second.across > first.across else -1.0)
+    return Point(1.0 if second.along > first.along else -1.0, 0.0)
 
 
-def _moved(place: Place, way: Place, distance: float) -> Place:
-    return Place(place.along + distance * way.along, place.across + distance * way.across)
+def _moved(place: Point, way: Point, distance: float) -> Point:
+    return Point(place.along + distance * way.along, place.across + distance * way.across)
 
 
-def _curve(first: Place, second: Place, upright: bool) -> str:
+def _curve(first: Point, second: Point, upright: bool) -> str:
     """From side to side, setting out and arriving along the flow."""
     if upright:
         middle = (first.across + second.across) / 2.0
@@ -260,8 +260,8 @@ def _curve(first: Place, second: Place, upright: bool) -> str:
     return f"C{bends} {second.along:.2f},{second.across:.2f}"
 
 
-def _label(text: str, colour: Colour, points: list[Place], ahead: Place) -> str:
-    """The text of a wire: where it reaches its head, as the ends of wires stand apart there."""
+def _label(text: str, colour: Colour, points: list[Point], ahead: Point) -> str:
+    """The text of an edge: where it reaches its head, as the ends of edges stand apart there."""
     anchor, x, y = "middle", points[-1].along, points[-1].across
     if ahead.along:
         anchor, x, y = "end" if ahead.along > 0.0 else "start", x - 2.0 * ahead.along, y - 3.0
@@ -271,13 +271,13 @@ def _label(text: str, colour: Colour, points: list[Place], ahead: Place) -> str:
     return _write(_Text(text, 11.0, colour, mono=True), x, y, f'text-anchor="{anchor}" {halo}')
 
 
-def _circle(centre: Place, size: Place) -> list[Place]:
-    """A wire from a box to itself: out of its right, and in again at its top."""
+def _circle(centre: Point, size: Point) -> list[Point]:
+    """An edge from a box to itself: out of its right, and in again at its top."""
     left, top = _beyond(centre, size, -0.5)
     right = left + size.along
     return [
-        Place(right, centre.across),
-        Place(right + _ARROW, centre.across),
-        Place(right - 2.0 * _ARROW, top - 2.0 * _ARROW),
-        Place(right - 2.0 * _ARROW, top),
+        Point(right, centre.across),
+        Point(right + _ARROW, centre.across),
+        Point(right - 2.0 * _ARROW, top - 2.0 * _ARROW),
+        Point(right - 2.0 * _ARROW, top),
     ]

@@ -57,7 +57,6 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.training.history import DivergedError as DivergedError
     from autograd_lite.training.history import History as History
     from autograd_lite.training.history import WorkerError as WorkerError
-    from autograd_lite.training.workers import Workers as Workers
     from autograd_lite.value import Value as Value
 
     NATIVE: bool  # whether the engine is the native extension
@@ -86,7 +85,6 @@ _NAMES_IN = {
     "nn.saving": "load save",
     "training.fit": "fit",
     "training.history": "DivergedError History WorkerError",
-    "training.workers": "Workers",
 }
 _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
 # The modules that are public as such: `nn.MLP`.
@@ -116,3 +114,5 @@ def __dir__() -> list[str]:
 
 if "linecache" in sys.modules:  # tracebacks may be shown with their source
     importlib.import_module("autograd_lite._support.notebook").prepare()
+if "IPython" in sys.modules:
+    importlib.import_module("autograd_lite.display").register()

@@ -77,6 +77,9 @@ class _Passes:
         """Give the nodes their gradients; a second call goes on where an interrupt stopped the first."""
         for node, gradient in zip(self.nodes, self.gradients):
             node._grad = gradient
+            extra = node._extra
+            if extra is not None:
+                extra.changed = False
         self.nodes = []
         self.gradients = []
 
@@ -102,6 +105,11 @@ def _object_to(what: str, value: Value, other: object) -> None:
     objector = _shared.objector
     if objector is not None:
         objector(what, value, other)
+
+
+def changed_since_backward(leaf: Value) -> bool:
+    """Whether a leaf got other data after the pass that computed its gradient."""
+    return leaf._extra is not None and leaf._extra.changed
 
 
 def count_of_values() -> int:
@@ -145,7 +153,7 @@ if hasattr(os, "register_at_fork"):
 class _Extra:
     """What only some nodes have, kept apart so that the others stay small."""
 
-    __slots__ = ("call", "label", "operands", "order", "origin", "partials")
+    __slots__ = ("call", "changed", "label", "operands", "order", "origin", "partials")
 
     def __init__(self) -> None:
         self.label: str = ""
@@ -155,6 +163,8 @@ class _Extra:
         self.partials: tuple[float, ...] | None = None
         # The number of the call that made this leaf, if a function that is being differentiated did.
         self.call: i64 = 0
+        # Whether this leaf got other data after the pass that computed its gradient.
+        self.changed: bool = False
         # The operations to replay, once forward() has been called: without the node itself, which would be a cycle.
         self.order: list[Value] | None = None
         # Where the user's program built the node, if an inspector has noted it.
@@ -224,6 +234,8 @@ class Value:
     @data.setter
     def data(self, data: object) -> None:
         self._data = data if type(data) is float else _as_float(data, "the data of", self)
+        if self._row is None:
+            self._with_extra().changed = True
 
     @property
     def grad(self) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from autograd_lite.graph import notation as formula
 from autograd_lite.graph import sympy_form
 from autograd_lite.graph.notation import Notation, Text
+from autograd_lite.graph.variables import variables_of_caller
 from autograd_lite.value import Value
 
 if TYPE_CHECKING:
@@ -31,39 +32,46 @@ class Edge(NamedTuple):
 
 
 class Graph:
-    """The nodes and edges that a Value was computed from.
+    """The nodes and edges that a Value, or several, were computed from.
 
     Parameters
     ----------
-    root : Value
-        The result.
+    root : Value or sequence of Value
+        The result, or the results.
     names : mapping of str to anything, optional
-        A namespace, such as `globals()`: a Value without a label is called by the variable that holds it.
+        A Value without a label is called by the variable that holds it. The variables are those of the caller if this is
+        not given, else those of the namespace given here, such as `vars(module)`; an empty one gives no names.
 
     Raises
     ------
     TypeError
-        If `root` is not a Value, or `names` is not a mapping.
+        If `root` is not a Value or a sequence of them, or `names` is not a mapping.
+    ValueError
+        If the sequence is empty.
 
     Examples
     --------
     >>> w, x, b = Value(2.0), Value(-2.0), Value(8.0)
-    >>> graph = Graph(w * x + b, names={"w": w, "x": x, "b": b})
+    >>> graph = Graph(w * x + b)
     >>> len(graph), graph.expression()
     (5, 'w * x + b')
     >>> [graph.name(leaf) for leaf in graph.leaves]
     ['w', 'x', 'b']
     """
 
-    def __init__(self, root: Value, names: Mapping[str, object] | None = None) -> None:
-        if not isinstance(root, Value):
-            raise TypeError(f"a graph starts from a Value, got {type(root).__name__}: {root!r:.80}")
-        self.root: Final = root
-        self.nodes: Final = root.topological_order()
-        if names is not None and not isinstance(names, Mapping):
+    def __init__(self, root: Value | Sequence[Value], names: Mapping[str, object] | None = None) -> None:
+        #: The results, each once.
+        self.roots: Final = _roots(root)
+        #: The result; the last one of several.
+        self.root: Final = self.roots[-1]
+        orders = [root.topological_order() for root in self.roots]
+        self.nodes: Final = orders[0] if len(orders) == 1 else list(dict.fromkeys(itertools.chain(*orders)))
+        if names is None:
+            names = variables_of_caller()
+        elif not isinstance(names, Mapping):
             raise TypeError(f"names is a mapping from names to Values, such as globals(), got {type(names).__name__}")
         self._names: dict[Value, str] = {}
-        for name, value in (names or {}).items():
+        for name, value in names.items():
             if isinstance(value, Value) and isinstance(name, str) and not name.startswith("_"):
                 self._names.setdefault(value, name)
 
@@ -133,7 +141,8 @@ class Graph:
         if text is not None:
             return text
         lines = self._lines(Notation.PYTHON)
-        return "\n".join([*[f"{name} = {written}" for name, written in lines], lines[-1][0]])
+        results = [name for node, name, _ in lines if node in self.roots]
+        return "\n".join([*[f"{name} = {written}" for _, name, written in lines], ", ".join(results)])
 
     def latex(self, max_length: int = 1000) -> str:
         r"""The graph as a LaTeX formula, in math mode and without the dollar signs.
@@ -156,7 +165,7 @@ class Graph:
         text = self._formula(Notation.LATEX, max_length)
         if text is not None:
             return text
-        lines = [f"{name} &= {written}" for name, written in self._lines(Notation.LATEX)]
+        lines = [f"{name} &= {written}" for _, name, written in self._lines(Notation.LATEX)]
         return r"\begin{aligned} " + r" \\ ".join(lines) + r" \end{aligned}"
 
     def _repr_latex_(self) -> str | None:
@@ -164,7 +173,12 @@ class Graph:
         return None if text is None else rf"$\displaystyle {text}$"  # longer, it is not read as a formula
 
     def _formula(self, notation: Notation, max_length: int) -> str | None:
-        """The graph in one formula, each shared node written out at each use; None if that is too long."""
+        """The graph in one formula, each shared node written out at each use; None if that is too long.
+
+        Several results are lines as well.
+        """
+        if len(self.roots) > 1:
+            return None
         text: dict[Value, Text] = {}
         for node in self.nodes:
             text[node] = self._write(node, text, notation)
@@ -173,25 +187,25 @@ class Graph:
         result = text[self.root].text
         return None if formula.nesting(result) > _DEEPEST else result
 
-    def _lines(self, notation: Notation) -> list[tuple[str, str]]:
-        """The graph as straight-line code: (name, formula), each shared node once, the result last."""
+    def _lines(self, notation: Notation) -> list[tuple[Value, str, str]]:
+        """The graph as straight-line code: (node, name, formula), each shared node once, the result last."""
         uses = Counter([parent for node in self.nodes for parent in node.parents])
         labels = Counter([_as_python_reads(self.name(node)) for node in self.nodes])
         symbols = {node.op.symbol for node in self.nodes if node.op is not None}
         fresh = (name for name in map("v{}".format, itertools.count(1)) if name not in labels and name not in symbols)
         text: dict[Value, Text] = {}
         height: dict[Value, int] = {}
-        lines: list[tuple[str, str]] = []
+        lines: list[tuple[Value, str, str]] = []
         for node in self.nodes:
             text[node] = self._write(node, text, notation)
             height[node] = 1 + max([height[parent] for parent in node.parents], default=-1)
             is_long = height[node] > _DEEPEST or len(text[node].text) > _LONGEST_LINE
-            if node is self.root or (node.op is not None and (uses[node] > 1 or is_long)):
+            if node in self.roots or (node.op is not None and (uses[node] > 1 or is_long)):
                 label = self.name(node)
                 is_a_name = label.isidentifier() and not iskeyword(label) and label not in symbols
                 own = is_a_name and labels[_as_python_reads(label)] == 1
                 name = formula.name(label if own else next(fresh), notation)
-                lines.append((name.text, text[node].text))
+                lines.append((node, name.text, text[node].text))
                 text[node], height[node] = name, 0
         return lines
 
@@ -261,6 +275,19 @@ class Graph:
         ((w*x - 1)**2/2, x*(w*x - 1), 2)
         """
         return sympy_form.to_sympy(self.nodes, self.name, max_terms)
+
+
+def _roots(root: Value | Sequence[Value]) -> list[Value]:
+    if isinstance(root, Value):
+        return [root]
+    if not isinstance(root, Sequence) or isinstance(root, str):
+        raise TypeError(f"a graph starts from a Value, or from a list of them, got {type(root).__name__}: {root!r:.80}")
+    if not root:
+        raise ValueError("a graph starts from a Value, or from a list of them, got an empty list")
+    for value in root:
+        if not isinstance(value, Value):
+            raise TypeError(f"a graph starts from Values, got {type(value).__name__} in the list: {value!r:.80}")
+    return list(dict.fromkeys(root))
 
 
 def _as_python_reads(name: str) -> str:

@@ -462,3 +462,42 @@ def test_any_graph_folds_to_whole_boxes_and_edges(seed, detail):
         assert {end for edge in scene.edges for end in (edge.tail, edge.head)} <= set(ids)
         assert sum(box.role == "output" for box in scene.boxes) == 1
         assert all(box.heading or box.name for box in scene.boxes)
+
+
+# --- nets as such -----------------------------------------------------------------------------------------------------
+
+
+def test_a_net_is_drawn_with_its_weights_and_no_invented_number():
+    net = nn.MLP(2, [3, 1], seed=1)
+    picture = draw(net)
+    assert picture.title == "MLP: 2 inputs, 13 parameters"
+    assert [box.role for box in picture._scene.boxes].count("neuron") == 3
+    assert "0.5" not in [text for box in picture._scene.boxes for _, text in box.rows]
+    assert {edge.weight for edge in picture._scene.edges} == {w.data for n, w in net.named_parameters() if ".w" in n}
+    assert all("data" not in box.tooltip for box in picture._scene.boxes if "bias" not in box.tooltip)
+
+
+def test_drawing_a_net_leaves_its_mode_and_gradients():
+    net = nn.Sequential(nn.Layer(2, 3), nn.Dropout(0.5, seed=0), nn.Layer(3, 1))
+    net.train()
+    draw(net)
+    assert all(module.training for _, module in net.named_modules())
+    assert {p.grad for p in net.parameters()} == {0.0}
+
+
+def test_a_net_that_does_not_say_how_many_inputs_it_takes_says_what_to_draw():
+    class Line(nn.Module):
+        def __init__(self):
+            self.w = Value(2.0)
+
+        def __call__(self, x):
+            return self.w * x
+
+    with pytest.raises(TypeError, match=r"Line does not say how many inputs it takes .* draw\(net\(x\)\)"):
+        draw(Line())
+
+
+def test_a_net_highlights_the_neuron_of_a_parameter():
+    net = nn.MLP(2, [3, 1], seed=1)
+    boxes = draw(net, highlight="layers[0].neurons[1].w[0]")._scene.boxes
+    assert [box.name for box in boxes if box.is_bold] == ["layers[0].neurons[1]"]

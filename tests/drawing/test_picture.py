@@ -101,6 +101,95 @@ def test_gradient_is_a_dash_until_backward(renderer):
     assert "–" not in groups(draw(y), "node")["n0"]
 
 
+def test_gradients_older_than_the_data_beside_them_are_not_shown(renderer):
+    J = lecture()
+    J.backward()
+    w = next(leaf for leaf in Graph(J).leaves if leaf.label == "w")
+    w.data = 3.0
+    J.forward()
+    picture = draw(J)
+    assert all("–" in texts for texts in groups(picture, "node").values())
+    assert "grad –: changed since backward()" in picture.svg()
+    assert "grad –, changed since backward()" in tooltip(picture, "n0")
+    J.backward()
+    assert "–" not in groups(draw(J), "node")["n0"]
+
+
+def test_a_leaf_given_other_data_and_back_needs_a_new_pass():
+    x = Value(3.0, "x")
+    y = x * x
+    y.backward()
+    x.data = 4.0
+    x.data = 3.0
+    assert "changed since backward()" in draw(y).svg()
+    y.zero_grad()
+    assert "backward() has not been called" in draw(y).svg()
+
+
+def test_the_callers_variables_name_what_has_no_label(renderer):
+    w, x = Value(2.0), Value(-2.0, "input")
+    product = w * x
+    loss = product**2
+    picture = draw(loss)
+    assert picture.title == "loss = (w * input)**2"
+    assert next("w" in texts for texts in groups(picture, "node").values())
+    assert (w.label, loss.label) == ("", "")
+
+
+def test_no_variables_name_anything_if_names_is_empty():
+    weight = Value(2.0)
+    assert draw(weight * 3.0, names={}).title == "2 * 3"
+
+
+def test_several_results_are_one_picture(renderer):
+    x = Value(3.0, "x")
+    a, b = x * 2.0, x + 1.0
+    picture = draw([a, b])
+    assert picture.title == "a, b: 3 nodes"
+    assert [g.get("class") for g in parse(picture).iter(f"{SVG}g")].count("node output") == 2
+
+
+def test_highlighted_nodes_are_bold_and_so_is_the_edge_between_them(renderer):
+    J = lecture()
+    bold = {
+        line.split("[")[0].strip()
+        for line in draw(J, highlight=["c", "w"]).source.splitlines()
+        if "penwidth=4.2" in line
+    }
+    ids = {node.label: f"n{i}" for i, node in enumerate(Graph(J).nodes)}
+    assert bold == {ids["c"], ids["w"]}
+    edge = next(
+        line for line in draw(J, highlight=["c", "w"]).source.splitlines() if f"{ids['w']} -> {ids['c']}" in line
+    )
+    assert "penwidth=2.8" in edge
+
+
+def test_highlight_takes_values_too_and_refuses_what_is_not_in_the_graph():
+    J = lecture()
+    assert "penwidth=4.2" in draw(J, highlight=J).source
+    with pytest.raises(ValueError, match="'q' is not one of them"):
+        draw(J, highlight="q")
+    with pytest.raises(TypeError, match="highlight takes Values or their names, got int"):
+        draw(J, highlight=[3])
+
+
+def test_show_opens_a_page_with_the_picture(monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    draw(lecture()).show()
+    (page,) = tmp_path.iterdir()
+    assert opened == [page.as_uri()]
+    assert "<svg" in page.read_text(encoding="utf-8")
+
+
+def test_show_says_where_the_page_is_if_no_browser_opens(monkeypatch, tmp_path):
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(RuntimeError, match="no browser could be opened: the page is"):
+        draw(lecture()).show()
+
+
 def test_legend_tells_what_the_dash_means():
     x = Value(3.0, "x")
     y = x * 2.0
@@ -152,7 +241,8 @@ def test_title_is_the_formula_where_it_is_short():
     assert draw(lecture()).title == "J = 0.5 * (w * x + b - y)**2"
     x = Value(1.0, "x")
     long = total([x] * 50)
-    assert draw(long).title == "graph: 2 nodes"
+    assert draw(long).title == "long: 2 nodes"
+    assert draw(long, names={}).title == "graph: 2 nodes"
 
 
 @pytest.mark.parametrize(("show", "words"), [(["data"], 1), (["grad"], 1), ([], 0), (("grad", "data"), 2)])
@@ -506,9 +596,9 @@ def test_digraph_can_be_changed(embedded):
 # --- bad input and size ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("root", [3, None, "x", [Value(1.0)]])
-def test_only_a_value_can_be_drawn(root):
-    with pytest.raises(TypeError, match="a graph starts from a Value"):
+@pytest.mark.parametrize("root", [3, None, "x", [Value(1.0), 2.0], {"a": Value(1.0)}])
+def test_only_values_can_be_drawn(root):
+    with pytest.raises(TypeError, match="a graph starts from"):
         draw(root)
 
 

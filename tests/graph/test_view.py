@@ -165,7 +165,8 @@ def test_a_formula_that_would_explode_is_written_in_lines():
         y = y * y
     lines = Graph(y).expression().split("\n")
     assert lines[:2] == ["v1 = x * x", "v2 = v1 * v1"]
-    assert lines[-2:] == ["v20 = v19 * v19", "v20"]
+    assert lines[-2:] == ["y = v19 * v19", "y"]
+    assert Graph(y, names={}).expression().split("\n")[-2:] == ["v20 = v19 * v19", "v20"]
     assert run_lines("\n".join(lines), {"x": 1.000001}) == y.data
 
 
@@ -220,3 +221,35 @@ def test_a_label_that_could_be_read_as_something_else_is_quoted(label, written):
 def test_repr_tells_the_size_and_the_root():
     x = Value(3.0, "x")
     assert repr(Graph(x * x)) == "Graph(2 nodes, 1 leaves, root=Value(data=9.0, grad=0.0))"
+
+
+# --- several results, and the caller's variables ----------------------------------------------------------------------
+
+
+def test_a_graph_of_several_results_holds_each_node_once():
+    x = Value(3.0, "x")
+    a, b = x * 2.0, x + 1.0
+    graph = Graph([a, b, a])
+    assert graph.roots == [a, b]
+    assert graph.nodes == [x, a, b]
+    assert graph.expression() == "a = x * 2\nb = x + 1\na, b"
+
+
+def test_an_empty_list_of_results_is_refused():
+    with pytest.raises(ValueError, match="got an empty list"):
+        Graph([])
+
+
+def test_variables_of_the_caller_name_values_without_a_label():
+    w = Value(2.0)
+    assert Graph(w * 3.0).expression() == "w * 3"
+    assert Graph(w * 3.0, names={}).expression() == "2 * 3"
+
+
+def test_a_local_variable_hides_a_global_one_of_its_name():
+    namespace = {"Value": Value, "Graph": Graph, "__name__": "script"}
+    program = (
+        "w = Value(2.0)\ndef f(x):\n    w = Value(3.0)\n    return Graph(x).name(x), Graph(w).name(w)\nnames = f(w)"
+    )
+    exec(program, namespace)
+    assert namespace["names"] == ("x", "w")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import unicodedata
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -10,6 +11,8 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from autograd_lite import ops
+from autograd_lite._support.browser import show_in_browser
+from autograd_lite._support.files import target_of, write_atomically
 from autograd_lite.drawing.pages.walk import Contribution, Walk
 from autograd_lite.drawing.scene.typesetting import left_to_right
 from autograd_lite.graph import notation as formula
@@ -66,6 +69,29 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         return self.html()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the explanation to a file, in the format of its ending: .html, .tex or .txt.
+
+        Raises
+        ------
+        ValueError
+            If the ending is another one.
+        FileNotFoundError
+            If the directory is not there.
+        """
+        target = target_of(path, (".html", ".tex", ".txt"))
+        write = {".html": self._page, ".tex": self.latex, ".txt": self.__str__}[target.suffix.lower()]
+        write_atomically(target, f"{write().rstrip()}\n".encode())
+
+    def show(self) -> None:
+        """Show the explanation in the system's browser, from a terminal or a script."""
+        show_in_browser(self._page())
+
+    def _page(self) -> str:
+        title = escape(self._walk.names[self._walk.root])
+        style = "html{color-scheme:light dark}body{margin:16px}"
+        return f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title><style>{style}</style>\n{self.html()}</html>'
 
     def latex(self) -> str:
         """The explanation as LaTeX for math mode: an `aligned` environment, as amsmath, MathJax and KaTeX have it."""
@@ -135,7 +161,8 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
     epsilon : float, optional
         Also nudge each leaf by this much, and compare the change of the result with the gradient of the leaf.
     names : mapping of str to anything, optional
-        A namespace, such as `globals()`, that names the Values without a label. Nodes with no name at all are v1, v2 …
+        A Value without a label is called by the variable that holds it: the caller's, or those of this namespace; an
+        empty one gives no names. Nodes with no name at all are v1, v2 …
 
     Returns
     -------

@@ -42,7 +42,7 @@ class LivePicture:
         wide = copy.deepcopy(root)
         for node in wide.topological_order():
             node.data = node.grad = _WIDEST
-        svg = _TOOLTIP.sub("", draw(wide, detail="scalar").svg())
+        svg = _TOOLTIP.sub("", draw(wide, detail="scalar", names={}).svg())
         #: The text between the numbers, and for each number its node and whether it is the data or the gradient.
         self._texts: Final[list[str]] = []
         self._slots: Final[list[tuple[Value, str]]] = []

@@ -13,6 +13,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any, Final
 
+from autograd_lite._support.browser import show_in_browser
 from autograd_lite._support.files import target_of, write_atomically
 from autograd_lite.drawing.pages.explain import (
     backward_line,
@@ -108,6 +109,10 @@ class Player:
             target, gif(self.picture.source, self._size()[0], self.steps) if is_gif else self.html().encode()
         )
 
+    def show(self) -> None:
+        """Show the page in the system's browser, from a terminal or a script."""
+        show_in_browser(self.html())
+
     def _size(self) -> tuple[float, float]:
         """Width and height of the picture, in points."""
         match = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', self.picture.svg())
@@ -135,7 +140,8 @@ def steps(root: Value, *, names: Mapping[str, object] | None = None) -> Player:
     root : Value
         The result.
     names : mapping of str to anything, optional
-        A namespace, such as `globals()`, that names the Values without a label. Nodes with no name at all are v1, v2 …
+        A Value without a label is called by the variable that holds it: the caller's, or those of this namespace; an
+        empty one gives no names. Nodes with no name at all are v1, v2 …
 
     Returns
     -------
@@ -162,7 +168,7 @@ def steps(root: Value, *, names: Mapping[str, object] | None = None) -> Player:
     >>> player.steps[1]["lines"][0]["cells"]
     ['v1', 'w * x', '2 × −2', '−4']
     """
-    size = len(Graph(root))
+    size = len(Graph(root, {}))
     if size > MAX_NODES:
         raise ValueError(
             f"this graph has {size} nodes, and one step a node is watchable up to {MAX_NODES}: play a part of it (any"
@@ -318,7 +324,7 @@ def _final_picture(walk: Walk) -> Picture:
     root.zero_grad()
     root.forward()
     root.backward()
-    return draw(root, partials=True, detail="scalar")
+    return draw(root, partials=True, detail="scalar", names={})
 
 
 def _colours() -> str:

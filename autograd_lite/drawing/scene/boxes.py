@@ -41,6 +41,7 @@ class Box:
     tooltip: str = ""
     heat: float | None = None  # the number that the fill shows, instead of the role
     compact: bool = False  # its numbers on one line, without captions
+    is_bold: bool = False  # highlighted
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Edge:
     label: str = ""
     tooltip: str = ""
     weight: float | None = None  # the number that its colour and width show
+    is_bold: bool = False  # highlighted
 
 
 @dataclass(slots=True)
@@ -143,10 +145,11 @@ def _box(box: Box, heat: str | None) -> str:
         caption_colour = palette.INK if heat else palette.MUTED
         rows += [_cell(f"{_span(caption, 10, caption_colour)} {text}") for caption, text in numbers]
     fill, dashed = box_fill(box, heat)
+    outline = box_outline(box)
     styles = [*(["rounded"] if role.rounded else []), "filled", *(["dashed"] if dashed else [])]
     return (
         f'\t{box.id} [id={box.id} class={box.role} style="{",".join(styles)}" fillcolor="{fill.light}"'
-        f' color="{role.line.light}" penwidth={role.width} label=<{_table(rows)}>]\n'
+        f' color="{outline.colour.light}" penwidth={outline.width} label=<{_table(rows)}>]\n'
     )
 
 
@@ -155,6 +158,12 @@ def box_fill(box: Box, heat: str | None) -> tuple[Colour, bool]:
     if heat is None:
         return palette.ROLES[box.role].fill, False
     return (palette.PAPER, False) if box.heat is None else (palette.HEATS[heat].fill(box.heat), box.heat == 0.0)
+
+
+def box_outline(box: Box) -> Stroke:
+    """The outline of a box: by its role, or bold where it is highlighted."""
+    role = palette.ROLES[box.role]
+    return Stroke(palette.INK, _BOLD) if box.is_bold else Stroke(role.line, role.width)
 
 
 def _row_colour(caption: str, heat: str | None) -> Colour:
@@ -172,6 +181,7 @@ class Stroke(NamedTuple):
     label: Colour = palette.GRAD
 
 
+_BOLD: Final = 4.2
 _DASHED: Final = "5,2"
 _DOTTED: Final = "1,5"
 
@@ -179,7 +189,7 @@ _DOTTED: Final = "1,5"
 def edge_stroke(edge: Edge, shown: str) -> Stroke:
     """How an edge looks: by the number that it shows, if it shows one."""
     if edge.weight is None:
-        return Stroke()
+        return Stroke(palette.INK, _BOLD / 1.5) if edge.is_bold else Stroke()
     heat = palette.HEATS[shown]
     width = 0.5 + 2.5 * heat.strength(edge.weight) ** 2
     dashes = _DASHED if edge.weight < 0.0 else _DOTTED if edge.weight == 0.0 else ""

@@ -35,7 +35,7 @@ def fold(view: View, detail: str, max_nodes: int) -> Scene | None:
         If it would have more than `max_nodes` boxes.
     """
     operations = sum(node.op is not None for node in view.graph.nodes)
-    if detail == "auto" and operations <= _MOST_OPERATIONS:
+    if detail == "auto" and operations <= _MOST_OPERATIONS and view.net_parameters is None:
         return None
     neurons = find_neurons(view)
     if not neurons:
@@ -88,7 +88,7 @@ class _Folding:
         scene = Scene(self.view.title(), [], [], [self._caption(), *self.view.notes()], self.view.color_by)
         scene.boxes = [self._box(ids[place], place, group) for place, group in self.groups.items()]
         scene.edges = self._edges(ids)
-        if self.view.color_by is not None:
+        if self.view.color_by is not None and any(box.heat is not None for box in scene.boxes):
             what = {"data": "their results", "grad": "the gradients of their parameters"}[self.view.color_by]
             scene.notes.append(f"the fill of {self.detail}s: root mean square (rms) of {what}")
         if self.detail == "neuron":
@@ -203,7 +203,8 @@ class _Folding:
                 weight = weights[0]
                 edge.weight = weight.grad if self._edges_show_gradients() else weight.data
                 edge.label = number(edge.weight) if labelled else ""
-                edge.tooltip = f"{view.text_of(weight)}\ndata {weight.data!r}\ngrad {weight.grad!r}"
+                edge.tooltip = f"{view.text_of(weight)}\ndata {weight.data!r}\n{view.hover_grad(weight.grad)}"
+                edge.is_bold = weight in view.highlight
             elif weights:
                 edge.tooltip = f"{len(weights)} weights"
             edges.append(edge)
@@ -215,6 +216,11 @@ class _Folding:
     # --- boxes
 
     def _box(self, id: str, place: BoxKey, group: _Group) -> Box:
+        box = self._box_of_kind(id, place, group)
+        box.is_bold = not self.view.highlight.isdisjoint(group.nodes)
+        return box
+
+    def _box_of_kind(self, id: str, place: BoxKey, group: _Group) -> Box:
         kind = place[0]
         if kind == "node":
             return self.view.box(place[1])
@@ -231,8 +237,9 @@ class _Folding:
             box = self._layer_box(id, group.neurons)
         else:
             box = self._neuron_box(id, group.neurons)
-        root = self.view.graph.root
-        if root in group.nodes:
+        for root in self.view.graph.roots:
+            if root not in group.nodes:
+                continue
             box.role = "output"
             box.name = box.name or clean(self.view.graph.name(root))
             if box.heat is None:
@@ -268,12 +275,12 @@ class _Folding:
         box.tooltip = f"{name}\n{len(use.weights)} weights" if name else f"{len(use.weights)} weights"
         bias = use.bias
         if isinstance(bias, Value):
-            box.tooltip += f"\nbias {bias.data!r}, grad {bias.grad!r}"
+            box.tooltip += f"\nbias {bias.data!r}, {self.view.hover_grad(bias.grad)}"
         box.heat = self._heat(neurons)
         if len(neuron.uses) > 1:
             self._add_heat_row(box)
             return box
-        box.tooltip += f"\ndata {use.result.data!r}\ngrad {use.result.grad!r}"
+        box.tooltip = f"{box.tooltip}\n{self.view.hover(use.result.data, use.result.grad)}".rstrip()
         box.rows = self.view.rows(use.result.data, use.result.grad)
         if not self.compact and bias:
             box.rows.append(("bias", number(float(bias))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -10,13 +11,29 @@ from autograd_lite import ops
 from autograd_lite.drawing.scene.boxes import Box, Edge, Scene
 from autograd_lite.drawing.scene.typesetting import NO_GRADIENT, clean, number, operation
 from autograd_lite.graph.view import Graph
-from autograd_lite.value import Value
+from autograd_lite.value import Value, changed_since_backward
 
 _LONGEST_TITLE: Final = 80
 
 
 class View:
-    """A graph, and what to show of it at any level of detail."""
+    """A graph, and what to show of it at any level of detail.
+
+    Parameters
+    ----------
+    graph : Graph
+    show : tuple of {"data", "grad"}
+        The numbers in the boxes.
+    partials : bool
+        Whether edges carry their local derivatives.
+    color_by : {None, "data", "grad"}
+        The number that the fills show.
+    highlight : collection of Value
+        The nodes to show in bold.
+    net_parameters : sequence of Value, optional
+        The parameters of a net of which the graph is a sample with invented inputs: then no result is a number to show,
+        and only the parameters have gradients.
+    """
 
     def __init__(
         self,
@@ -24,12 +41,20 @@ class View:
         show: tuple[str, ...] = ("data", "grad"),
         partials: bool = False,
         color_by: str | None = None,
+        highlight: Collection[Value] = (),
+        net_parameters: Sequence[Value] | None = None,
     ) -> None:
         self.graph = graph
-        self.show = show
+        self.show = show if net_parameters is None else ()
         self.partials = partials
         self.color_by = color_by
-        self.has_gradient = graph.root.grad != 0.0
+        self.highlight = frozenset(highlight)
+        self.net_parameters = net_parameters
+        differentiated = graph.roots if net_parameters is None else net_parameters
+        was_differentiated = any(node.grad != 0.0 for node in differentiated)
+        #: Whether the data beside the gradients changed after they were computed.
+        self.gradients_are_old = was_differentiated and any(map(changed_since_backward, graph.leaves))
+        self.has_gradient = was_differentiated and not self.gradients_are_old
 
     # What a graph that is far too large to draw can do without is found at its first use.
 
@@ -46,7 +71,7 @@ class View:
     @cached_property
     def parameters(self) -> set[Value]:
         """The leaves that are parameters."""
-        return {leaf for leaf, role in self.roles.items() if role == "parameter"}
+        return {leaf for leaf, role in self.roles.items() if role == "parameter"}.union(self.net_parameters or ())
 
     def check_size(self, boxes: int, max_nodes: int, is_folded: bool, is_exact: bool = True) -> None:
         """Refuse to draw more boxes than are wanted.
@@ -65,7 +90,9 @@ class View:
 
     def title(self) -> str:
         """The formula where it is short, else the name and the size."""
-        name = clean(self.graph.name(self.graph.root))
+        name = clean(", ".join(filter(None, map(self.graph.name, self.graph.roots))), _LONGEST_TITLE)
+        if len(self.graph.roots) > 1:
+            return f"{name or f'{len(self.graph.roots)} results'}: {len(self.graph)} nodes"
         text = self.graph.expression(max_length=_LONGEST_TITLE)
         if "\n" in text:  # written in lines, since it is long
             return f"{name or 'graph'}: {len(self.graph)} nodes"
@@ -76,7 +103,18 @@ class View:
         """What the legend must say about gradients."""
         if self.has_gradient or not ("grad" in self.show or self.color_by == "grad"):
             return []
-        return [f"grad {NO_GRADIENT}: backward() has not been called"]
+        why = "changed since backward()" if self.gradients_are_old else "backward() has not been called"
+        return [f"grad {NO_GRADIENT}: {why}"]
+
+    def hover(self, data: float, grad: float) -> str:
+        """Every digit of the numbers of a box."""
+        return f"data {data!r}\n{self.hover_grad(grad)}" if self.net_parameters is None else ""
+
+    def hover_grad(self, grad: float) -> str:
+        """Every digit of a gradient, or why there is none."""
+        if self.has_gradient:
+            return f"grad {grad!r}"
+        return f"grad {NO_GRADIENT}" + (", changed since backward()" if self.gradients_are_old else "")
 
     def text_of(self, node: Value) -> str:
         """What to call a node in a sentence."""
@@ -92,23 +130,25 @@ class View:
         """The number that the fill of a box shows."""
         if self.color_by == "grad":
             return grad if self.has_gradient else None
-        return data if self.color_by == "data" else None
+        return data if self.color_by == "data" and self.net_parameters is None else None
 
     def box(self, node: Value) -> Box:
         """The box of one node."""
         name = clean(self.graph.name(node))
         if node.op is None:
-            role, heading = self.roles[node], "" if name else self.roles[node]
+            role = "parameter" if node in self.parameters else "input"
+            heading = "" if name else role
         else:
-            role, heading = "output" if node is self.graph.root else "operation", operation(node)
+            role, heading = "output" if node in self.graph.roots else "operation", operation(node)
         return Box(
             f"n{self.number_of[node]}",
             role,
             heading,
             name,
             self.rows(node.data, node.grad),
-            f"{self.text_of(node)}\ndata {node.data!r}\ngrad {node.grad!r}",
+            f"{self.text_of(node)}\n{self.hover(node.data, node.grad)}".rstrip(),
             self.heat(node.data, node.grad),
+            is_bold=node in self.highlight,
         )
 
 
@@ -121,7 +161,13 @@ def scalar_scene(view: View, expand: bool) -> Scene:
     for node in view.graph.nodes:
         box = view.box(node)
         edges = [
-            Edge(f"e{first + i}", f"n{view.number_of[parent]}", box.id, *_edge_texts(view, node, parent, partial))
+            Edge(
+                f"e{first + i}",
+                f"n{view.number_of[parent]}",
+                box.id,
+                *_edge_texts(view, node, parent, partial),
+                is_bold=parent in view.highlight and node in view.highlight,
+            )
             for i, (parent, partial) in enumerate(zip(node.parents, node.partials, strict=True))
         ]
         first += len(edges)
@@ -135,7 +181,7 @@ def scalar_scene(view: View, expand: bool) -> Scene:
 def _edge_texts(view: View, child: Value, parent: Value, partial: float) -> tuple[str, str]:
     """The label and the tooltip of an edge."""
     text = f"∂{view.text_of(child)} / ∂{view.text_of(parent)} = {partial!r}"
-    if view.has_gradient:
+    if view.has_gradient and view.net_parameters is None:
         text += f"\nsends back {partial!r} × {child.grad!r} = {partial * child.grad!r}"
     return number(partial) if view.partials else "", text
 
@@ -158,7 +204,7 @@ def _unfold(scene: Scene, view: View, node: Value, box: Box, edges: list[Edge]) 
         product = Box(f"{box.id}p{k}", "operation", f"× {number(fixed[0])}" if fixed else "×")
         product.rows = view.rows(data, grad)
         product.heat = view.heat(data, grad)
-        product.tooltip = f"data {data!r}\ngrad {grad!r}"
+        product.tooltip = view.hover(data, grad)
         scene.boxes.append(product)
         for edge in (edge_of[k], edge_of[n + k]):
             if edge is not None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from autograd_lite._support.browser import show_in_browser
 from autograd_lite._support.files import target_of, write_atomically
 from autograd_lite.drawing.scene.boxes import Scene, to_digraph
 from autograd_lite.drawing.scene.folding import fold
+from autograd_lite.drawing.scene.nets import SupportsParameters, graph_of_net
 from autograd_lite.drawing.scene.scalar import View, scalar_scene
 from autograd_lite.drawing.svg.graphviz import NoRendererError, finish_svg, render
 from autograd_lite.drawing.svg.sketch import sketch
@@ -82,6 +85,17 @@ class Picture:
             self._rendered = source, finish_svg(svg, self.title, self._scene.tooltips())
         return self._rendered[1]
 
+    def html(self) -> str:
+        """The picture as a page of its own."""
+        return (
+            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(self.title)}</title>'
+            f"<style>html{{color-scheme:light dark}}body{{margin:16px}}</style>\n{self.svg()}</html>\n"
+        )
+
+    def show(self) -> None:
+        """Show the picture in the system's browser, from a terminal or a script."""
+        show_in_browser(self.html())
+
     def png(self) -> bytes:
         """The picture as a PNG file, on white: two pixels to a point, or one where the graph is large."""
         large = len(self.digraph.body) > _LARGE
@@ -119,7 +133,7 @@ class Picture:
 
 
 def draw(
-    root: Value,
+    root: Value | Sequence[Value] | SupportsParameters,
     *,
     direction: str = "LR",
     partials: bool = False,
@@ -128,13 +142,14 @@ def draw(
     detail: str = "auto",
     expand: bool = False,
     color_by: str | None = None,
+    highlight: Value | str | Collection[Value | str] | None = None,
     max_nodes: int = MAX_NODES,
 ) -> Picture:
-    """Draw the graph that a Value was computed from.
+    """Draw the graph that a Value was computed from, or a net.
 
     Values flow from the leaves on the left to the result on the right; each box shows its operation, its name, its
-    data and its gradient. A gradient shows as "–" as long as `backward()` has not been called on `root`. Constants
-    stand in the box of their operation. Hover for all digits.
+    data and its gradient. A gradient shows as "–" as long as `backward()` has not been called on `root`, and when a leaf
+    changed since. Constants stand in the box of their operation. Hover for all digits.
 
     A leaf is drawn as a *parameter* where its name says so: the last part of the label is `w`, `weight`, `gain`,
     `theta`, `b` or `bias`, with or without an index (`w1`, `b_out`, `layers[0].neurons[2].w[1]`), though a `b` is a
@@ -142,8 +157,8 @@ def draw(
 
     Parameters
     ----------
-    root : Value
-        The result.
+    root : Value, sequence of Value, or Module
+        The result, or several; or a net such as `nn.MLP`, of which the neurons or layers are drawn with their weights.
     direction : {"LR", "TB", "RL", "BT"}
         Where values flow: left to right, top to bottom, or the reverse.
     partials : bool
@@ -151,7 +166,8 @@ def draw(
     show : collection of {"data", "grad"}
         The numbers in the boxes.
     names : mapping of str to anything, optional
-        A namespace, such as `globals()`, that names the Values without a label.
+        A Value without a label is called by the variable that holds it: the caller's, or those of this namespace; an
+        empty one gives no names.
     detail : {"auto", "scalar", "neuron", "layer"}
         What is one box: a node; a neuron (a `dot`, or a sum of products with weights, and its activation), with its
         weights on its edges; or a layer (the neurons that have the same inputs). What is used for many samples is
@@ -162,15 +178,17 @@ def draw(
     color_by : {None, "data", "grad"}
         Fill the boxes by the order of magnitude of a number, on a fixed scale, instead of the role. At "neuron", the
         edges show the weights' data or gradients; at "layer", the box shows the root mean square of its parameters'.
+    highlight : Value, str, or collection of them, optional
+        The nodes to draw with a bold outline, themselves or by name; an edge between two of them is bold too.
     max_nodes : int
         Refuse to draw more boxes than this.
 
     Raises
     ------
     TypeError
-        If `root` is not a Value.
+        If `root` is not a Value, a sequence of Values or a net.
     ValueError
-        If the graph has more than `max_nodes` nodes, or an option is unknown.
+        If the graph has more than `max_nodes` nodes, an option is unknown, or `highlight` names what is not in the graph.
 
     Examples
     --------
@@ -189,8 +207,14 @@ def draw(
         raise ValueError(f'color_by must be None, "data" or "grad", got {color_by!r}')
     if expand and detail in ("neuron", "layer"):
         raise ValueError(f"expand=True unfolds, detail={detail!r} folds: leave out one of them")
-    graph = Graph(root, names)
-    view = View(graph, tuple(part for part in _SHOWN if part in show), partials, color_by)
+    parameters = None
+    if isinstance(root, SupportsParameters):
+        graph = graph_of_net(root)
+        parameters = [value for _, value in root.named_parameters()]
+    else:
+        graph = Graph(root, names)
+    shown = tuple(part for part in _SHOWN if part in show)
+    view = View(graph, shown, partials, color_by, _highlighted(graph, highlight), parameters)
     foldable = detail != "scalar" and not expand
     scene = fold(view, detail, max_nodes) if foldable else None
     if scene is None:
@@ -198,5 +222,25 @@ def draw(
         scene = scalar_scene(view, expand)
         if detail in ("neuron", "layer"):
             scene.notes.append("no neurons found to fold: neither a dot nor a sum of products with weights")
+    if parameters is not None:
+        inputs = sum(leaf not in view.parameters for leaf in graph.leaves)
+        scene.title = f"{type(root).__name__}: {inputs} inputs, {len(parameters)} parameters"
     view.check_size(len(scene.boxes), max_nodes, foldable)
     return Picture(scene, direction)
+
+
+def _highlighted(graph: Graph, highlight: Value | str | Collection[Value | str] | None) -> list[Value]:
+    """The nodes to highlight."""
+    if highlight is None:
+        return []
+    chosen = [highlight] if isinstance(highlight, (Value, str)) else list(highlight)
+    known: dict[Value | str, list[Value]] = {node: [node] for node in graph.nodes}
+    for node in graph.nodes:
+        if name := graph.name(node):
+            known.setdefault(name, []).append(node)
+    for item in chosen:
+        if not isinstance(item, (Value, str)):
+            raise TypeError(f"highlight takes Values or their names, got {type(item).__name__}: {item!r:.80}")
+        if item not in known:
+            raise ValueError(f"highlight takes nodes of this graph, and {item!r:.80} is not one of them")
+    return [node for item in chosen for node in known[item]]

@@ -17,6 +17,7 @@ from autograd_lite.drawing.scene.boxes import (
     Scene,
     Swatch,
     box_fill,
+    box_outline,
     edge_stroke,
     legend,
 )
@@ -160,11 +161,12 @@ def _box(box: Box, heat: str | None, centre: Point, size: Point, lines: list[_Li
     left, top = _beyond(centre, size, -0.5)
     role = palette.ROLES[box.role]
     fill, dashed = box_fill(box, heat)
+    stroke = box_outline(box)
     outline = _outline(left, top, size, 12.0 if role.rounded else 0.0)
     dashes = ' stroke-dasharray="5,2"' if dashed else ""
     return [
         f'<g id="{box.id}" class="node {box.role}">\n<title>{box.id}</title>',
-        f'<path fill="{fill.light}" stroke="{role.line.light}" stroke-width="{role.width}"{dashes} d="{outline}"/>',
+        f'<path fill="{fill.light}" stroke="{stroke.colour.light}" stroke-width="{stroke.width}"{dashes} d="{outline}"/>',
         *_write_lines(lines, left + _PADDING.along, top + _PADDING.across),
         "</g>",
     ]

@@ -5,6 +5,7 @@ times faster the first column is. `pip install micrograd scalargrad torch autogr
 """
 
 import argparse
+import array
 import gc
 import platform
 import statistics
@@ -77,11 +78,16 @@ def array_peers(operations):
         x = casadi.SX.sym("x", workloads.LEAVES)
         y = block(x[0], [x[i] for i in range(workloads.LEAVES)], None, None, None)
         function = casadi.Function("f", [x], [y, casadi.gradient(y, x)])
-        built = time.perf_counter()
+        results["CasADi SX, build with gradient"] = (time.perf_counter() - start) / size
+        buffer, replay = function.buffer()  # its fastest way: no conversion of arguments and results
+        arrays = [array.array("d", point), array.array("d", [0.0]), array.array("d", [0.0] * workloads.LEAVES)]
+        buffer.set_arg(0, memoryview(arrays[0]))
+        buffer.set_res(0, memoryview(arrays[1]))
+        buffer.set_res(1, memoryview(arrays[2]))
+        start = time.perf_counter()
         for _ in range(10):
-            function(point)
-        results["CasADi SX, build with gradient"] = (built - start) / size
-        results["CasADi SX, replay value and gradient"] = (time.perf_counter() - built) / size / 10
+            replay()
+        results["CasADi SX, replay value and gradient"] = (time.perf_counter() - start) / size / 10
     except ImportError as error:
         print(f"skipped casadi: {error}", file=sys.stderr)
     return results

@@ -1,5 +1,6 @@
 """What is measured. Each workload returns seconds, or bytes, for one engine."""
 
+import ast
 import gc
 import itertools
 import random
@@ -10,29 +11,57 @@ import tracemalloc
 
 LEAVES = 32
 BLOCK = 2_000
+SLOTS = 48  # values that wait for their next use
+
+# The result replaces `a`; `b` is another value, `x` a leaf and `c` a constant. Numbers in [-1, 1] stay in [-1, 1].
+KINDS = [
+    "0.5 * {a} + 0.5 * {b}",
+    "0.9 * {a} - 0.1 * {b}",
+    "0.7 * {a} * {b} + 0.3",
+    "{a} * {x}",
+    "{c} * {a}",
+    "0.1 - 0.9 * {a}",
+]
+MIXED = [*KINDS, "tanh({a} + {b})", "exp(-{a} * {a})", "0.9 * log({a} * {a} + 1.5)"]
 
 
 def expression(operations, mixed=False, seed=0):
     """Straight-line code for a random expression over leaves x0…x31, as one would write it by hand.
 
-    A node uses the one before it and an earlier one, a leaf or a constant. `mixed` adds tanh, exp and log.
+    The result depends on every operation, because a value is only replaced by one that is computed from it; and all
+    numbers stay in [-1, 1]. `mixed` adds tanh, exp and log.
+
+    Returns
+    -------
+    block : callable
+        `block(a, x, tanh, exp, log)`: the expression of `a` and of the leaves.
+    count : int
+        The number of its operations.
     """
     rng = random.Random(seed)
+    slots = range(SLOTS)
     lines = [
-        f"def block(a, x, tanh, exp, log):\n    {', '.join(f'x{i}' for i in range(LEAVES))} = x\n    t0 = t1 = t2 = t3 = a"
+        "def block(a, x, tanh, exp, log):",
+        f"    {', '.join(f'x{i}' for i in range(LEAVES))}, = x",
+        f"    t0, {', '.join(f't{i}' for i in slots[1:])} = a, {', '.join(f'x{i % LEAVES}' for i in slots[1:])}",
     ]
-    kinds = ["a + {t}", "a - {t}", "a * {x}", "a * {x}", "a * {c}", "a + {c}", "{c} - a", "{c} * a"]
-    kinds += ["tanh(a)", "exp(-a * a)", "log(a * a + 2.0)"] if mixed else []
-    count = 0
+    total = f"{1.0 / SLOTS} * ({' + '.join(f't{i}' for i in slots)})"
+    count = operations_in(total)
     while count < operations:
-        kind = rng.choice(kinds)
-        count += kind.count("(") + kind.count("*") + kind.count(" + ") + kind.count(" - ") + kind.count("(-")
-        line = kind.format(t=f"t{rng.randrange(4)}", x=f"x{rng.randrange(LEAVES)}", c=round(rng.uniform(0.1, 0.9), 3))
-        lines.append(f"    t{rng.randrange(4)} = a = {line}")
-    lines.append("    return a")
+        a, b = rng.sample(slots, 2)
+        line = rng.choice(MIXED if mixed else KINDS).format(
+            a=f"t{a}", b=f"t{b}", x=f"x{rng.randrange(LEAVES)}", c=round(rng.uniform(0.7, 1.0), 3)
+        )
+        lines.append(f"    t{a} = {line}")
+        count += operations_in(line)
     namespace = {}
-    exec("\n".join(lines), namespace)
+    exec("\n".join([*lines, f"    return {total}"]), namespace)
     return namespace["block"], count
+
+
+def operations_in(code):
+    """The number of operations and calls in an expression."""
+    return sum(isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call)) for node in ast.walk(ast.parse(code)))
 
 
 class RandomExpression:

@@ -22,7 +22,7 @@ GRADIENTS = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import random
-from test_passes import STEPS_OF_ONE, STEPS_OF_TWO, build, plan_of
+from test_passes import build, plan_of
 import autograd_lite
 from autograd_lite import Graph, Value, functions
 print(autograd_lite.NATIVE, file=sys.stderr)

@@ -61,12 +61,11 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
 
     NATIVE: bool  # whether the engine is the native extension
 
-# The public names, by the module that they live in. A module is loaded when the first of its names is used, so that
-# `import autograd_lite` is instant.
+# The public names, by the module that they live in; those of `functions` stand there. A module is loaded when the first of
+# its names is used, so that `import autograd_lite` is instant.
 _NAMES_IN = {
     "value": "Value",
     "contexts": "no_grad",
-    "functions": "acos acosh asin asinh atan atan2 atanh cbrt clip cos cosh dot elu equal erf erfc exp exp2 expm1 gelu greater hypot leaky_relu less log log10 log1p log2 log_softmax logsumexp maximum mean minimum prod relu sigmoid sign silu sin sinh softmax softplus sqrt tan tanh total where",
     "define": "define_op",
     "graph.view": "Graph",
     "graph.parse": "ExpressionError parse",
@@ -91,17 +90,20 @@ _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in na
 _MODULES = ("data", "losses", "metrics", "nn", "ops", "optim", "plots", "scikit")
 
 __version__ = "0.1.0"
-__all__ = ["NATIVE", *_MODULE_OF, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     value: Any
-    if name == "NATIVE":
+    if name == "__all__":
+        value = ["NATIVE", *_functions().__all__, *_MODULE_OF, *_MODULES]
+    elif name == "NATIVE":
         value = not importlib.import_module("autograd_lite.value").__file__.endswith(".py")  # type: ignore[union-attr]
     elif name in _MODULE_OF:
         value = getattr(importlib.import_module(f"autograd_lite.{_MODULE_OF[name]}"), name)
     elif name in _MODULES:
         value = importlib.import_module(f"autograd_lite.{name}")
+    elif not name.startswith("_") and name in _functions().__all__:
+        value = getattr(_functions(), name)
     else:
         raise AttributeError(f"autograd_lite has no {name!r}")
     globals()[name] = value
@@ -109,7 +111,11 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(__getattr__("__all__"))
+
+
+def _functions() -> Any:
+    return importlib.import_module("autograd_lite.functions")
 
 
 if "linecache" in sys.modules:  # tracebacks may be shown with their source

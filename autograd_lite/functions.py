@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from autograd_lite import ops
 from autograd_lite.ops import is_number
@@ -763,3 +763,13 @@ def _not_empty(name: str, xs: Iterable[Any]) -> tuple[Any, ...]:
     if not values:
         raise ValueError(f"{name} takes at least one number, got none")
     return values
+
+
+# Every function above: what is public of this module, and the functions among the public names of the package. Type
+# checkers read only lists that are written out; without one they take every public name.
+if not TYPE_CHECKING:
+    __all__ = [
+        name
+        for name, thing in list(globals().items())
+        if callable(thing) and thing.__module__ == __name__ and name[0] != "_"
+    ]

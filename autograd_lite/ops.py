@@ -39,9 +39,8 @@ def is_number(x: Any) -> bool:
     dtype = getattr(x, "dtype", None)
     if dtype is not None:
         return getattr(x, "ndim", None) == 0 and getattr(dtype, "kind", "?") in "biuf"
-    return isinstance(x, Real) or (
-        isinstance(x, numbers.Number) and not isinstance(x, Complex)
-    )  # a Decimal is not a Real
+    # A Decimal is not a Real.
+    return isinstance(x, Real) or (isinstance(x, numbers.Number) and not isinstance(x, Complex))
 
 
 @final
@@ -76,7 +75,7 @@ class Op:
     (4.0, 3.0)
     """
 
-    __slots__ = ("arity", "formula", "forward", "name", "partials", "public", "symbol")
+    __slots__ = ("arity", "formula", "forward", "is_flat", "name", "partials", "public", "symbol")
 
     def __init__(
         self,
@@ -95,6 +94,7 @@ class Op:
         self.partials: Final = partials
         self.formula: Final = formula
         self.public: Final = public
+        self.is_flat: Final = partials is flat  # no gradient flows through what is constant between its jumps
 
     def __call__(self, *operands: Number) -> Number:
         """Apply the operation to floats, Values or arrays."""
@@ -181,30 +181,23 @@ def _add_row(op: Op) -> Op:
     return op
 
 
-def _operator(name: str, symbol: str, forward: Callable[..., float], partials: Rule) -> Op:
-    return _add_row(Op(name, symbol, 2, forward, partials))
+def _operator(name: str, symbol: str, forward: Callable[..., float], partials: Rule, arity: int = 2) -> Op:
+    return _add_row(Op(name, symbol, arity, forward, partials))
 
 
-def _unary(name: str, forward: Callable[..., float], partials: Rule, formula: Any = None) -> Op:
-    return _add_row(Op(name, name, 1, forward, partials, formula))
-
-
-def _binary(name: str, forward: Callable[..., float], partials: Rule, formula: Any = None) -> Op:
-    return _add_row(Op(name, name, 2, forward, partials, formula))
-
-
-def _ternary(name: str, forward: Callable[..., float], partials: Rule, formula: Any = None) -> Op:
-    return _add_row(Op(name, name, 3, forward, partials, formula))
-
-
-def _of_sequence(name: str, forward: Callable[..., float], partials: Rule, formula: Any) -> Op:
-    return _add_row(Op(name, name, 0, forward, partials, formula))
+def _function(arity: int, name: str, forward: Callable[..., float], partials: Rule, formula: Any = None) -> Op:
+    return _add_row(Op(name, name, arity, forward, partials, formula))
 
 
 def _helper(
-    name: str, symbol: str, arity: int, forward: Callable[..., float], partials: Rule, formula: Any = None
+    arity: int, name: str, symbol: str, forward: Callable[..., float], partials: Rule, formula: Any = None
 ) -> Op:
     return _add_row(Op(name, symbol, arity, forward, partials, formula, public=False))
+
+
+def flat(*xs: Number) -> tuple[Number, ...]:
+    """The rule of what is constant between its jumps."""
+    return (0.0,) * (len(xs) - 1)
 
 
 # --- forward rules that Python's math module does not have ------------------------------------------------------------
@@ -241,22 +234,6 @@ def _ieee_divide(x: float, y: float) -> float:
     return math.copysign(math.inf, x) * math.copysign(1.0, y)
 
 
-def _greater(x: float, y: float) -> float:
-    return 1.0 if x > y else 0.0
-
-
-def _less(x: float, y: float) -> float:
-    return 1.0 if x < y else 0.0
-
-
-def _equal(x: float, y: float) -> float:
-    return 1.0 if x == y else 0.0
-
-
-def _clip(x: float, low: float, high: float) -> float:
-    return min(max(x, low), high)
-
-
 def _sign(x: float) -> float:
     return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x * 0.0
 
@@ -276,22 +253,6 @@ def _relu(x: float) -> float:
     return 0.0 if x <= 0.0 else x
 
 
-def _leaky_relu(x: float) -> float:
-    return x if x > 0.0 else LEAKY_SLOPE * x
-
-
-def _elu(x: float) -> float:
-    return x if x > 0.0 else math.expm1(x)
-
-
-def _silu(x: float) -> float:
-    return x * _sigmoid(x)
-
-
-def _gelu(x: float) -> float:
-    return x * _normal_cdf(x)
-
-
 def _normal_cdf(x: float) -> float:
     return 0.5 * math.erfc(-_SQRT_HALF * x)  # erfc and not 1 + erf: exact in the left tail too
 
@@ -301,10 +262,6 @@ def _total(*xs: float) -> float:
     for x in xs:
         total += x
     return total
-
-
-def _mean(*xs: float) -> float:
-    return _total(*xs) / len(xs)
 
 
 def _dot(*operands: float) -> float:
@@ -399,112 +356,118 @@ def _array_cross_entropy(*operands: Number) -> Number:
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
+# The columns: the name; the forward rule, on floats; the local derivatives, in terms of the operands and the result;
+# and a formula, where NumPy has no function of that name. The formatter would break the columns.
 # fmt: off
-# Arithmetic. `x` and `y` are the operands, `z` the result.
-ADD: Final[Op] = _operator("add", "+", lambda x, y: x + y, lambda x, y, z: (1.0, 1.0))
-SUB: Final[Op] = _operator("sub", "-", lambda x, y: x - y, lambda x, y, z: (1.0, -1.0))
-MUL: Final[Op] = _operator("mul", "*", lambda x, y: x * y, lambda x, y, z: (y, x))
-DIV: Final[Op] = _operator("div", "/", lambda x, y: x / y, lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)))
-POW: Final[Op] = _operator("pow", "**", _power, lambda x, y, z: _power_partials(x, y))
-MOD: Final[Op] = _operator("mod", "%", lambda x, y: x % y, lambda x, y, z: (1.0, -FLOOR_DIVIDE(x, y)))
-FLOOR_DIVIDE: Final[Op] = _operator("floor_divide", "//", lambda x, y: x // y, lambda x, y, z: (0.0, 0.0))
-NEG: Final[Op] = _add_row(Op("neg", "-", 1, lambda x: -x, lambda x, z: (-1.0,)))
-ABS: Final[Op] = _unary("abs", abs, lambda x, y: (SIGN(x),))
 
-# Functions of one number: `y` is the result.
-EXP: Final[Op] = _unary("exp",   math.exp,   lambda x, y: (y,))
-EXPM1: Final[Op] = _unary("expm1", math.expm1, lambda x, y: (EXP(x),))
-LOG: Final[Op] = _unary("log",   math.log,   lambda x, y: (IEEE_DIV(1.0, x),))
-LOG1P: Final[Op] = _unary("log1p", math.log1p, lambda x, y: (IEEE_DIV(1.0, 1.0 + x),))
-EXP2: Final[Op] = _unary("exp2",  math.exp2,  lambda x, y: (_LOG_2 * y,))
-LOG2: Final[Op] = _unary("log2",  math.log2,  lambda x, y: (IEEE_DIV(1.0 / _LOG_2, x),))
-LOG10: Final[Op] = _unary("log10", math.log10, lambda x, y: (IEEE_DIV(1.0 / _LOG_10, x),))
-SQRT: Final[Op] = _unary("sqrt",  math.sqrt,  lambda x, y: (IEEE_DIV(0.5, y),))
-CBRT: Final[Op] = _unary("cbrt",  math.cbrt,  lambda x, y: (IEEE_DIV(1.0, 3.0 * (y * y)),))
-SIN: Final[Op] = _unary("sin",   math.sin,   lambda x, y: (COS(x),))
-COS: Final[Op] = _unary("cos",   math.cos,   lambda x, y: (-SIN(x),))
-TAN: Final[Op] = _unary("tan",   math.tan,   lambda x, y: (1.0 + y * y,))
-ASIN: Final[Op] = _unary("asin",  math.asin,  lambda x, y: (IEEE_DIV(1.0, SQRT((1.0 - x) * (1.0 + x))),))
-ACOS: Final[Op] = _unary("acos",  math.acos,  lambda x, y: (-IEEE_DIV(1.0, SQRT((1.0 - x) * (1.0 + x))),))
-ATAN: Final[Op] = _unary("atan",  math.atan,  lambda x, y: (IEEE_DIV(1.0, 1.0 + x * x),))
-SINH: Final[Op] = _unary("sinh",  math.sinh,  lambda x, y: (COSH(x),))
-COSH: Final[Op] = _unary("cosh",  math.cosh,  lambda x, y: (SINH(x),))
-TANH: Final[Op] = _unary("tanh",  math.tanh,  lambda x, y: (1.0 - y * y,))
-ASINH: Final[Op] = _unary("asinh", math.asinh, lambda x, y: (IEEE_DIV(1.0, HYPOT(x, 1.0)),))
-ACOSH: Final[Op] = _unary("acosh", math.acosh, lambda x, y: (IEEE_DIV(1.0, SQRT(x - 1.0) * SQRT(x + 1.0)),))
-ATANH: Final[Op] = _unary("atanh", math.atanh, lambda x, y: (IEEE_DIV(1.0, (1.0 - x) * (1.0 + x)),))
-ERF: Final[Op] = _unary("erf",   math.erf,   lambda x, y: (_TWO_OVER_SQRT_PI * EXP(-x * x),))
-ERFC: Final[Op] = _unary("erfc",  math.erfc,  lambda x, y: (-_TWO_OVER_SQRT_PI * EXP(-x * x),))
-SIGN: Final[Op] = _unary("sign",  _sign,      lambda x, y: (0.0,))
+# Arithmetic, which is written with a symbol: `x` and `y` are the operands, `z` the result.
+ADD:          Final[Op] = _operator("add",          "+",  lambda x, y: x + y,  lambda x, y, z: (1.0, 1.0))
+SUB:          Final[Op] = _operator("sub",          "-",  lambda x, y: x - y,  lambda x, y, z: (1.0, -1.0))
+MUL:          Final[Op] = _operator("mul",          "*",  lambda x, y: x * y,  lambda x, y, z: (y, x))
+DIV:          Final[Op] = _operator("div",          "/",  lambda x, y: x / y,  lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)))
+POW:          Final[Op] = _operator("pow",          "**", _power,              lambda x, y, z: _power_partials(x, y))
+MOD:          Final[Op] = _operator("mod",          "%",  lambda x, y: x % y,  lambda x, y, z: (1.0, -FLOOR_DIVIDE(x, y)))
+FLOOR_DIVIDE: Final[Op] = _operator("floor_divide", "//", lambda x, y: x // y, flat)
+NEG:          Final[Op] = _operator("neg",          "-",  lambda x: -x,        lambda x, z: (-1.0,), arity=1)
 
-SIGMOID: Final[Op] = _unary("sigmoid",    _sigmoid,    lambda x, y: (y * (1.0 - y),),
-                    formula=lambda x: 1.0 / (1.0 + EXP(-x)))
-SOFTPLUS: Final[Op] = _unary("softplus",   _softplus,   lambda x, y: (SIGMOID(x),),
-                    formula=lambda x: MAXIMUM(x, 0.0) + LOG1P(EXP(-ABS(x))))
-RELU: Final[Op] = _unary("relu",       _relu,       lambda x, y: (GREATER(x, 0.0),),
-                    formula=lambda x: MAXIMUM(x, 0.0))
-LEAKY_RELU: Final[Op] = _unary("leaky_relu", _leaky_relu, lambda x, y: (WHERE(GREATER(x, 0.0), 1.0, LEAKY_SLOPE),),
-                    formula=lambda x: WHERE(GREATER(x, 0.0), x, LEAKY_SLOPE * x))
-ELU: Final[Op] = _unary("elu",        _elu,        lambda x, y: (EXP(MINIMUM(x, 0.0)),),
-                    formula=lambda x: WHERE(GREATER(x, 0.0), x, EXPM1(MINIMUM(x, 0.0))))
-SILU: Final[Op] = _unary("silu",       _silu,       lambda x, y: _silu_partials(x),
-                    formula=lambda x: x * SIGMOID(x))
-GELU: Final[Op] = _unary("gelu",       _gelu,       lambda x, y: (NORMAL_CDF(x) + x * NORMAL_PDF(x),),
-                    formula=lambda x: x * NORMAL_CDF(x))
+# Functions of one number: `x` is the operand, `y` the result.
+ABS:          Final[Op] = _function(1, "abs",        abs,          lambda x, y: (SIGN(x),))
+EXP:          Final[Op] = _function(1, "exp",        math.exp,     lambda x, y: (y,))
+EXPM1:        Final[Op] = _function(1, "expm1",      math.expm1,   lambda x, y: (EXP(x),))
+EXP2:         Final[Op] = _function(1, "exp2",       math.exp2,    lambda x, y: (_LOG_2 * y,))
+LOG:          Final[Op] = _function(1, "log",        math.log,     lambda x, y: (IEEE_DIV(1.0, x),))
+LOG1P:        Final[Op] = _function(1, "log1p",      math.log1p,   lambda x, y: (IEEE_DIV(1.0, 1.0 + x),))
+LOG2:         Final[Op] = _function(1, "log2",       math.log2,    lambda x, y: (IEEE_DIV(1.0 / _LOG_2, x),))
+LOG10:        Final[Op] = _function(1, "log10",      math.log10,   lambda x, y: (IEEE_DIV(1.0 / _LOG_10, x),))
+SQRT:         Final[Op] = _function(1, "sqrt",       math.sqrt,    lambda x, y: (IEEE_DIV(0.5, y),))
+CBRT:         Final[Op] = _function(1, "cbrt",       math.cbrt,    lambda x, y: (IEEE_DIV(1.0, 3.0 * (y * y)),))
+SIN:          Final[Op] = _function(1, "sin",        math.sin,     lambda x, y: (COS(x),))
+COS:          Final[Op] = _function(1, "cos",        math.cos,     lambda x, y: (-SIN(x),))
+TAN:          Final[Op] = _function(1, "tan",        math.tan,     lambda x, y: (1.0 + y * y,))
+ASIN:         Final[Op] = _function(1, "asin",       math.asin,    lambda x, y: (IEEE_DIV(1.0, SQRT((1.0 - x) * (1.0 + x))),))
+ACOS:         Final[Op] = _function(1, "acos",       math.acos,    lambda x, y: (-IEEE_DIV(1.0, SQRT((1.0 - x) * (1.0 + x))),))
+ATAN:         Final[Op] = _function(1, "atan",       math.atan,    lambda x, y: (IEEE_DIV(1.0, 1.0 + x * x),))
+SINH:         Final[Op] = _function(1, "sinh",       math.sinh,    lambda x, y: (COSH(x),))
+COSH:         Final[Op] = _function(1, "cosh",       math.cosh,    lambda x, y: (SINH(x),))
+TANH:         Final[Op] = _function(1, "tanh",       math.tanh,    lambda x, y: (1.0 - y * y,))
+ASINH:        Final[Op] = _function(1, "asinh",      math.asinh,   lambda x, y: (IEEE_DIV(1.0, HYPOT(x, 1.0)),))
+ACOSH:        Final[Op] = _function(1, "acosh",      math.acosh,   lambda x, y: (IEEE_DIV(1.0, SQRT(x - 1.0) * SQRT(x + 1.0)),))
+ATANH:        Final[Op] = _function(1, "atanh",      math.atanh,   lambda x, y: (IEEE_DIV(1.0, (1.0 - x) * (1.0 + x)),))
+ERF:          Final[Op] = _function(1, "erf",        math.erf,     lambda x, y: (_TWO_OVER_SQRT_PI * EXP(-x * x),))
+ERFC:         Final[Op] = _function(1, "erfc",       math.erfc,    lambda x, y: (-_TWO_OVER_SQRT_PI * EXP(-x * x),))
+SIGN:         Final[Op] = _function(1, "sign",       _sign,        flat)
+SIGMOID:      Final[Op] = _function(1, "sigmoid",    _sigmoid,                                        lambda x, y: (y * (1.0 - y),),
+                                    formula=lambda x: 1.0 / (1.0 + EXP(-x)))
+SOFTPLUS:     Final[Op] = _function(1, "softplus",   _softplus,                                       lambda x, y: (SIGMOID(x),),
+                                    formula=lambda x: MAXIMUM(x, 0.0) + LOG1P(EXP(-ABS(x))))
+RELU:         Final[Op] = _function(1, "relu",       _relu,                                           lambda x, y: (GREATER(x, 0.0),),
+                                    formula=lambda x: MAXIMUM(x, 0.0))
+LEAKY_RELU:   Final[Op] = _function(1, "leaky_relu", lambda x: x if x > 0.0 else LEAKY_SLOPE * x,     lambda x, y: (WHERE(GREATER(x, 0.0), 1.0, LEAKY_SLOPE),),
+                                    formula=lambda x: WHERE(GREATER(x, 0.0), x, LEAKY_SLOPE * x))
+ELU:          Final[Op] = _function(1, "elu",        lambda x: x if x > 0.0 else math.expm1(x),       lambda x, y: (EXP(MINIMUM(x, 0.0)),),
+                                    formula=lambda x: WHERE(GREATER(x, 0.0), x, EXPM1(MINIMUM(x, 0.0))))
+SILU:         Final[Op] = _function(1, "silu",       lambda x: x * _sigmoid(x),                       lambda x, y: _silu_partials(x),
+                                    formula=lambda x: x * SIGMOID(x))
+GELU:         Final[Op] = _function(1, "gelu",       lambda x: x * _normal_cdf(x),                    lambda x, y: (NORMAL_CDF(x) + x * NORMAL_PDF(x),),
+                                    formula=lambda x: x * NORMAL_CDF(x))
 
-# Functions of two numbers: `z` is the result. Where max and min tie, each operand takes half; where an operand is nan,
-# the one that Python's max and min return, which is the first, takes all.
-ATAN2: Final[Op] = _binary("atan2",   math.atan2, lambda y, x, z: _atan2_partials(y, x))
-HYPOT: Final[Op] = _binary("hypot",   math.hypot, lambda x, y, z: (_hypot_slope(x, y, z), _hypot_slope(y, x, z)))
-MAXIMUM: Final[Op] = _binary("maximum", max, lambda x, y, z: _share(GREATER(y, x) + 0.5 * EQUAL(x, y)),
-                   formula=lambda x, y: WHERE(GREATER(y, x), y, x))
-MINIMUM: Final[Op] = _binary("minimum", min, lambda x, y, z: _share(LESS(y, x) + 0.5 * EQUAL(x, y)),
-                   formula=lambda x, y: WHERE(LESS(y, x), y, x))
-GREATER: Final[Op] = _binary("greater", _greater, lambda x, y, z: (0.0, 0.0))
-LESS: Final[Op] = _binary("less",    _less,    lambda x, y, z: (0.0, 0.0))
-EQUAL: Final[Op] = _binary("equal",   _equal,   lambda x, y, z: (0.0, 0.0))
-
-# Functions of three numbers.
-WHERE: Final[Op] = _ternary("where", lambda c, x, y: x if c else y,
-                 lambda c, x, y, z: (0.0, WHERE(c, 1.0, 0.0), WHERE(c, 0.0, 1.0)))
-CLIP: Final[Op] = _ternary("clip",  _clip, lambda x, low, high, y: _clip_partials(x, low, high),
-                 formula=lambda x, low, high: MINIMUM(MAXIMUM(x, low), high))
+# Functions of two and three numbers: `z` is the result. Where max and min tie, each operand takes half; where an operand
+# is nan, the one that Python's max and min return, which is the first, takes all.
+ATAN2:        Final[Op] = _function(2, "atan2",      math.atan2,                                      lambda y, x, z: _atan2_partials(y, x))
+HYPOT:        Final[Op] = _function(2, "hypot",      math.hypot,                                      lambda x, y, z: (_hypot_partial(x, y, z), _hypot_partial(y, x, z)))
+MAXIMUM:      Final[Op] = _function(2, "maximum",    max,                                             lambda x, y, z: _share(GREATER(y, x) + 0.5 * EQUAL(x, y)),
+                                    formula=lambda x, y: WHERE(GREATER(y, x), y, x))
+MINIMUM:      Final[Op] = _function(2, "minimum",    min,                                             lambda x, y, z: _share(LESS(y, x) + 0.5 * EQUAL(x, y)),
+                                    formula=lambda x, y: WHERE(LESS(y, x), y, x))
+GREATER:      Final[Op] = _function(2, "greater",    lambda x, y: 1.0 if x > y else 0.0,              flat)
+LESS:         Final[Op] = _function(2, "less",       lambda x, y: 1.0 if x < y else 0.0,              flat)
+EQUAL:        Final[Op] = _function(2, "equal",      lambda x, y: 1.0 if x == y else 0.0,             flat)
+WHERE:        Final[Op] = _function(3, "where",      lambda c, x, y: x if c else y,                   lambda c, x, y, z: (0.0, WHERE(c, 1.0, 0.0), WHERE(c, 0.0, 1.0)))
+CLIP:         Final[Op] = _function(3, "clip",       lambda x, low, high: min(max(x, low), high),     lambda x, low, high, z: _clip_partials(x, low, high),
+                                    formula=lambda x, low, high: MINIMUM(MAXIMUM(x, low), high))
 
 # Functions of a sequence: each rule is given all operands, then the result. `dot` takes a1 … an, b1 … bn, bias.
-TOTAL: Final[Op] = _of_sequence("total",     _total,     lambda *xs: (1.0,) * (len(xs) - 1), _array_total)
-MEAN: Final[Op] = _of_sequence("mean",      _mean,      lambda *xs: (1.0 / (len(xs) - 1),) * (len(xs) - 1),
-                         lambda *xs: _array_total(*xs) / len(xs))
-DOT: Final[Op] = _of_sequence("dot",       _dot,       lambda *xs: (*xs[len(xs) // 2 - 1 : -2], *xs[: len(xs) // 2 - 1], 1.0),
-                         _array_dot)
-LOGSUMEXP: Final[Op] = _of_sequence("logsumexp", _logsumexp, lambda *xs: tuple(softmax(xs[:-1])), _array_logsumexp)
-PROD: Final[Op] = _of_sequence("prod",      _product,   lambda *xs: _product_partials(xs[:-1]), _array_product)
+TOTAL:        Final[Op] = _function(0, "total",      _total,                                          lambda *xs: (1.0,) * (len(xs) - 1),
+                                    formula=_array_total)
+MEAN:         Final[Op] = _function(0, "mean",       lambda *xs: _total(*xs) / len(xs),               lambda *xs: (1.0 / (len(xs) - 1),) * (len(xs) - 1),
+                                    formula=lambda *xs: _array_total(*xs) / len(xs))
+DOT:          Final[Op] = _function(0, "dot",        _dot,                                            lambda *xs: _dot_partials(xs[:-1]),
+                                    formula=_array_dot)
+LOGSUMEXP:    Final[Op] = _function(0, "logsumexp",  _logsumexp,                                      lambda *xs: tuple(softmax(xs[:-1])),
+                                    formula=_array_logsumexp)
+PROD:         Final[Op] = _function(0, "prod",       _product,                                        lambda *xs: _product_partials(xs[:-1]),
+                                    formula=_array_product)
 
 # Helpers of the rules. None of them raises on floats, so no derivative does, of any order.
-IEEE_DIV: Final[Op] = _helper("ieee_div",   "/",    2, _ieee_divide,     lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)),
-                     formula=lambda x, y: x / y)
-IEEE_POW: Final[Op] = _helper("ieee_pow",   "**",   2, ieee_power,      lambda x, y, z: _power_partials(x, y),
-                     formula=lambda x, y: x**y)
-IEEE_LOG: Final[Op] = _helper("ieee_log",   "log",  1, _ieee_log,        lambda x, y: (IEEE_DIV(1.0, x),), formula=lambda x: LOG(x))
-NORMAL_CDF: Final[Op] = _helper("normal_cdf", "Φ",    1, _normal_cdf,      lambda x, y: (NORMAL_PDF(x),),
-                     formula=lambda x: 0.5 * ERFC(-_SQRT_HALF * x))
-NORMAL_PDF: Final[Op] = _helper("normal_pdf", "φ",    1, lambda x: _ONE_OVER_SQRT_TWO_PI * math.exp(-0.5 * x * x), lambda x, y: (-x * y,),
-                     formula=lambda x: _ONE_OVER_SQRT_TWO_PI * EXP(-0.5 * x * x))
-POWER_DERIVATIVE: Final[Op] = _helper("power_derivative", "power_derivative", 4, lambda x, y, m, n: _power_derivative(x, y, m, n),
-                     lambda x, y, m, n, z: (POWER_DERIVATIVE(x, y, m + 1.0, n), POWER_DERIVATIVE(x, y, m, n + 1.0), 0.0, 0.0),
-                     formula=lambda x, y, m, n: _power_derivative(x, y, m, n))
+IEEE_DIV:     Final[Op] = _helper(2, "ieee_div",   "/",   _ieee_divide, lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)), formula=lambda x, y: x / y)
+IEEE_POW:     Final[Op] = _helper(2, "ieee_pow",   "**",  ieee_power,   lambda x, y, z: _power_partials(x, y),                formula=lambda x, y: x**y)
+IEEE_LOG:     Final[Op] = _helper(1, "ieee_log",   "log", _ieee_log,    lambda x, y: (IEEE_DIV(1.0, x),),                     formula=lambda x: LOG(x))
+NORMAL_CDF:   Final[Op] = _helper(1, "normal_cdf", "Φ",   _normal_cdf,  lambda x, y: (NORMAL_PDF(x),),
+                                  formula=lambda x: 0.5 * ERFC(-_SQRT_HALF * x))
+NORMAL_PDF:   Final[Op] = _helper(1, "normal_pdf", "φ",   lambda x: _ONE_OVER_SQRT_TWO_PI * math.exp(-0.5 * x * x), lambda x, y: (-x * y,),
+                                  formula=lambda x: _ONE_OVER_SQRT_TWO_PI * EXP(-0.5 * x * x))
+POWER_DERIVATIVE: Final[Op] = _helper(4, "power_derivative", "power_derivative", lambda x, y, m, n: _power_derivative(x, y, m, n),
+                                  lambda x, y, m, n, z: (POWER_DERIVATIVE(x, y, m + 1.0, n), POWER_DERIVATIVE(x, y, m, n + 1.0), 0.0, 0.0),
+                                  formula=lambda x, y, m, n: _power_derivative(x, y, m, n))
 
 # Helpers of softmax and its kin. What is computed from x - LARGEST(*xs) does not change when all xs are shifted, and does
 # not depend on what exactly is subtracted: so the largest counts as a constant, of every order of derivative. SUM is
-# `total` once more: `compile` keeps it as a sum along an axis, and does not take it apart.
-LARGEST: Final[Op] = _helper("largest",    "max",   0, _largest, lambda *xs: (0.0,) * (len(xs) - 1), formula=_array_largest)
-SUM: Final[Op] = _helper("sum",        "total", 0, _total,   lambda *xs: (1.0,) * (len(xs) - 1), formula=_array_total)
-# The weights of the classes, then their logits.
-CROSS_ENTROPY: Final[Op] = _helper("cross_entropy", "cross_entropy", 0, _cross_entropy, lambda *xs: _cross_entropy_partials(xs[:-1]),
-                     formula=_array_cross_entropy)
+# `total` once more: `compile` keeps it as a sum along an axis, and does not take it apart. CROSS_ENTROPY takes the weights
+# of the classes, then their logits.
+LARGEST:       Final[Op] = _helper(0, "largest",       "max",           _largest,       flat,                              formula=_array_largest)
+SUM:           Final[Op] = _helper(0, "sum",           "total",         _total,         lambda *xs: (1.0,) * (len(xs) - 1), formula=_array_total)
+CROSS_ENTROPY: Final[Op] = _helper(0, "cross_entropy", "cross_entropy", _cross_entropy, lambda *xs: _cross_entropy_partials(xs[:-1]),
+                                   formula=_array_cross_entropy)
 # fmt: on
 
 
 # --- derivative rules too long for their row --------------------------------------------------------------------------
+
+
+def _dot_partials(operands: tuple[Number, ...]) -> tuple[Number, ...]:
+    """Each factor has the other of its pair; the bias has 1."""
+    n = len(operands) // 2
+    return (*operands[n : 2 * n], *operands[:n], 1.0)
 
 
 def _power_partials(x: Number, y: Number) -> tuple[Number, ...]:
@@ -538,10 +501,8 @@ def _power_derivative(x: Number, y: Number, by_base: float, by_exponent: float) 
             total = scaled if isinstance(total, float) and total == 1.0 else WHERE(EQUAL(total, 0.0), c, scaled)
     power = IEEE_POW(x, y - float(m) if m else y)
     result = _times(total, power)
-    if n:
-        result = WHERE(
-            EQUAL(x, 0.0) * GREATER(y, float(m)), 0.0, result
-        )  # a power vanishes faster than a logarithm grows
+    if n:  # a power vanishes faster than a logarithm grows
+        result = WHERE(EQUAL(x, 0.0) * GREATER(y, float(m)), 0.0, result)
     if m:
         result = WHERE(EQUAL(total, 0.0), 0.0, result)
     if m and n:
@@ -575,11 +536,11 @@ def _clip_partials(x: Number, low: Number, high: Number) -> tuple[Number, ...]:
     return by_x * by_raised, by_low * by_raised, by_high
 
 
-def _hypot_slope(x: Number, y: Number, z: Number) -> Number:
-    slope = IEEE_DIV(x, z)
+def _hypot_partial(x: Number, y: Number, z: Number) -> Number:
+    partial = IEEE_DIV(x, z)
     if isinstance(y, float) and y != 0.0:
-        return slope
-    return WHERE(EQUAL(z, 0.0), 0.0, slope)  # the middle of the slopes there are at the tip of the cone
+        return partial
+    return WHERE(EQUAL(z, 0.0), 0.0, partial)  # at the tip of the cone, the middle of what there is around it
 
 
 def _product_partials(xs: tuple[Number, ...]) -> tuple[Number, ...]:

@@ -295,6 +295,10 @@ def test_every_public_operation_has_its_line_in_the_oracles():
     assert {op.name for op in ops.TABLE.values() if op.public} <= ORACLES.keys()
 
 
+def test_a_row_is_flat_if_it_is_constant_between_its_jumps():
+    assert {op for op in ops.TABLE.values() if op.is_flat} == {*JUMPS, ops.LARGEST}
+
+
 def test_the_table_holds_every_public_function():
     rows = {op.name for op in ops.TABLE.values() if op.public}
     operators = {"add", "sub", "mul", "div", "pow", "mod", "floor_divide", "neg", "abs"}

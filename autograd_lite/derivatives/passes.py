@@ -21,11 +21,13 @@ from autograd_lite.value import Value, tangents_of
 
 Number = Value | float
 
-# Their derivative is zero wherever there is one, so that no gradient flows through them.
-_STEPS: Final = frozenset({ops.SIGN, ops.GREATER, ops.LESS, ops.EQUAL, ops.FLOOR_DIVIDE, ops.LARGEST})
-
 # The same operations, but raising: where the graph has such a node, it will do.
 _STRICT: Final = {ops.IEEE_DIV: ops.DIV, ops.IEEE_POW: ops.POW, ops.IEEE_LOG: ops.LOG}
+
+
+def _is_flat(node: Value) -> bool:
+    """Whether no gradient flows through a node, because it is constant between its jumps."""
+    return node.op is not None and node.op.is_flat
 
 
 class Writer:
@@ -92,7 +94,7 @@ class Writer:
             if _is(factor, -1.0):
                 return self.write(ops.NEG, other)
             # Only of what is always finite: elsewhere 0 * inf must stay nan, as in backward().
-            if _is(factor, 0.0) and isinstance(other, Value) and other.op in _STEPS:
+            if _is(factor, 0.0) and isinstance(other, Value) and _is_flat(other):
                 return 0.0
             negated = _negated(factor)
             if negated is not None:  # (-x) * y is -(x * y), and a sum takes in the sign
@@ -204,11 +206,11 @@ def reverse(y: Value, xs: Sequence[Value], writer: Writer) -> list[Number]:
     wanted = set(xs)
     between: set[Value] = set()
     for node in order:
-        if node in wanted or (node.op not in _STEPS and not between.isdisjoint(node.parents)):
+        if node in wanted or (not _is_flat(node) and not between.isdisjoint(node.parents)):
             between.add(node)
     adjoint: dict[Value, Number] = {y: 1.0}
     for node in reversed(order):
-        if node not in between or between.isdisjoint(node.parents) or node not in adjoint or node.op in _STEPS:
+        if node not in between or between.isdisjoint(node.parents) or node not in adjoint or _is_flat(node):
             continue
         gradient = adjoint[node] if node in wanted else adjoint.pop(node)
         for parent, partial in writer.partials(node):
@@ -223,7 +225,7 @@ def forward(y: Value, direction: Mapping[Value, Number], writer: Writer) -> dict
     tangent: dict[Value, Number] = {}
     for node in y.topological_order():
         moved = direction.get(node)
-        if node.op is not None and node.op not in _STEPS and any(parent in tangent for parent in node.parents):
+        if node.op is not None and not _is_flat(node) and any(parent in tangent for parent in node.parents):
             for parent, partial in writer.partials(node):
                 if parent in tangent:
                     part = writer.multiply(partial, tangent[parent])

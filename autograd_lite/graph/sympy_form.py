@@ -91,27 +91,28 @@ def _constant(sympy: Any, x: float) -> Expression:
 def _apply(
     sympy: Any, rows: dict[str, Callable[..., Expression]], op: Op, operands: Sequence[Expression]
 ) -> Expression:
-    if ops.TABLE.get(op.name) is op:
+    is_row = ops.TABLE.get(op.name) is op
+    if is_row and op.name in rows:
         return rows[op.name](*operands)
-    return _users_function(sympy, rows, op)(*operands)
+    if is_row and op.formula is not None:
+        return _expression(sympy, op.formula(*[_Written(sympy, rows, x) for x in operands]))
+    return _named_function(sympy, rows, op)(*operands)
 
 
 def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
-    """Each row of the table, in SymPy's functions. Kinks are written so that their derivative is ours where it can be."""
+    """The rows of the table that SymPy knows by their name, and those that their own formula does not say best.
+
+    Kinks are written so that their derivative is ours where it can be.
+    """
     rows: dict[str, Callable[..., Expression]] = {
-        op.name: getattr(sympy, op.name) for op in ops.TABLE.values() if hasattr(sympy, op.name)
+        op.name: getattr(sympy, op.name)
+        for op in ops.TABLE.values()
+        if isinstance(getattr(sympy, op.name, None), sympy.FunctionClass)
     }
     exp, log, erf = sympy.exp, sympy.log, sympy.erf
 
     def where(condition: Expression, x: Expression, y: Expression) -> Expression:
         return sympy.Piecewise((x, condition), (y, True))
-
-    def mean(*xs: Expression) -> Expression:
-        return sympy.Add(*xs) / len(xs)
-
-    def dot(*xs: Expression) -> Expression:
-        n = len(xs) // 2
-        return sympy.Add(xs[-1], *[xs[i] * xs[n + i] for i in range(n)])
 
     def normal_cdf(x: Expression) -> Expression:
         return (1 + erf(x / sympy.sqrt(2))) / 2
@@ -139,41 +140,29 @@ def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
         "add": lambda x, y: x + y,
         "sub": lambda x, y: x - y,
         "mul": lambda x, y: x * y,
+        "neg": lambda x: -x,
         "div": lambda x, y: x / y,
         "pow": lambda x, y: x**y,
         "mod": sympy.Mod,
         "floor_divide": lambda x, y: sympy.floor(x / y),
-        "neg": lambda x: -x,
         "abs": lambda x: sympy.Piecewise((x, x > 0), (-x, x < 0), (0, True)),
         "expm1": lambda x: exp(x) - 1,
         "log1p": lambda x: log(1 + x),
         "exp2": lambda x: sympy.Integer(2) ** x,
         "log2": lambda x: log(x) / log(2),
         "log10": lambda x: log(x) / log(10),
+        "sqrt": sympy.sqrt,
         "cbrt": cbrt,
-        "sigmoid": lambda x: 1 / (1 + exp(-x)),
         "softplus": lambda x: log(1 + exp(x)),
         "relu": lambda x: where(x > 0, x, 0),
         "leaky_relu": lambda x: where(x > 0, x, sympy.Float(ops.LEAKY_SLOPE) * x),
         "elu": lambda x: where(x > 0, x, exp(x) - 1),
-        "silu": lambda x: x / (1 + exp(-x)),
-        "gelu": lambda x: x * normal_cdf(x),
         "hypot": lambda x, y: sympy.sqrt(x**2 + y**2),
         "maximum": sympy.Max,
         "minimum": sympy.Min,
-        "total": sympy.Add,
-        "mean": mean,
-        "dot": dot,
-        "logsumexp": lambda *xs: log(sympy.Add(*[exp(x) for x in xs])),
-        "prod": sympy.Mul,
-        "sum": sympy.Add,
         "largest": lambda *xs: sympy.Integer(0),  # what is shifted by it depends on it in its rounding only
         "cross_entropy": cross_entropy,
         "power_derivative": power_derivative,
-        "clip": lambda x, low, high: sympy.Min(sympy.Max(x, low), high),
-        "ieee_div": lambda x, y: x / y,
-        "ieee_pow": lambda x, y: x**y,
-        "ieee_log": log,
         "sign": lambda x: sympy.Piecewise((1, x > 0), (-1, x < 0), (0, True)),
         "greater": lambda x, y: where(x > y, sympy.Integer(1), sympy.Integer(0)),
         "less": lambda x, y: where(x < y, sympy.Integer(1), sympy.Integer(0)),
@@ -185,11 +174,11 @@ def _rows(sympy: Any) -> dict[str, Callable[..., Expression]]:
     return rows
 
 
-def _users_function(sympy: Any, rows: dict[str, Callable[..., Expression]], op: Op) -> Expression:
-    """An operation of `define_op` as a function of SymPy, with its derivative rule and its numerical value."""
+def _named_function(sympy: Any, rows: dict[str, Callable[..., Expression]], op: Op) -> Expression:
+    """An operation as a function of SymPy by its name, with its derivative rule and its numerical value."""
 
     def fdiff(self: Any, argindex: int = 1) -> Expression:
-        terms = [_Term(sympy, rows, x) for x in (*self.args, self)]
+        terms = [_Written(sympy, rows, x) for x in (*self.args, self)]
         return _expression(sympy, op.partials(*terms)[argindex - 1])
 
     def evaluate(self: Any, precision: int) -> Expression:
@@ -199,18 +188,18 @@ def _users_function(sympy: Any, rows: dict[str, Callable[..., Expression]], op: 
     return type(op.name, (sympy.Function,), {"fdiff": fdiff, "_eval_evalf": evaluate})
 
 
-class _Term(Arithmetic):
-    """A SymPy expression as a user's derivative rule sees it: a number to compute with, as a Value is."""
+class _Written(Arithmetic):
+    """A SymPy expression as a rule or a formula sees it: a number to compute with, as a Value is."""
 
     def __init__(self, sympy: Any, rows: dict[str, Callable[..., Expression]], expression: Expression) -> None:
         self.sympy = sympy
         self.rows = rows
         self.expression = expression
 
-    def _record(self, op: Op, operands: tuple[Any, ...]) -> _Term:
+    def _record(self, op: Op, operands: tuple[Any, ...]) -> _Written:
         written = _apply(self.sympy, self.rows, op, [_expression(self.sympy, x) for x in operands])
-        return _Term(self.sympy, self.rows, written)
+        return _Written(self.sympy, self.rows, written)
 
 
 def _expression(sympy: Any, x: Any) -> Expression:
-    return x.expression if isinstance(x, _Term) else _constant(sympy, float(x))
+    return x.expression if isinstance(x, _Written) else _constant(sympy, float(x))

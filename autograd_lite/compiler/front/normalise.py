@@ -20,8 +20,6 @@ _LONG = 16  # a longer sum is not rescaled term by term, but made a term of its 
 _FEW = 4  # so many differently weighted terms are added one by one; more become a product with a row of constants
 
 
-# Their derivative is 0, so that no gradient goes through them.
-_FLAT = frozenset({ops.GREATER, ops.LESS, ops.EQUAL, ops.SIGN, ops.FLOOR_DIVIDE, ops.LARGEST})
 # Rows of a sequence that become their formula here, with sums along an axis or products of two.
 _FORMULAS = frozenset({ops.LOGSUMEXP, ops.CROSS_ENTROPY, ops.PROD})
 
@@ -144,7 +142,7 @@ class Normaliser:
             found = self._new(
                 "operation",
                 lane=any(x.lane for x in parents),
-                active=op not in _FLAT and any(x.active for x in parents),
+                active=not op.is_flat and any(x.active for x in parents),
                 op=op,
                 operands=operands,
                 sample=(*[x.data if isinstance(x, Value) else x for x in node.operands], node.data),

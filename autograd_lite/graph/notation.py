@@ -145,6 +145,13 @@ def write_sum(terms: list[Text], notation: Notation) -> Text:
     return Text(" + ".join(texts), _SUM)
 
 
+def write_product(left: Text, right: Text, notation: Notation) -> Text:
+    """Two factors with a dot between them, as derivative rules are written."""
+    infix = _INFIX[ops.MUL]
+    dot = r" \cdot " if notation is Notation.LATEX else "·"
+    return Text(left.within(infix.left, notation) + dot + _right_operand(ops.MUL, right, notation), infix.binding)
+
+
 def _write_dot(operands: list[Text], notation: Notation) -> Text:
     n = len(operands) // 2
     terms = [_write_infix(ops.MUL, operands[i], operands[n + i], notation) for i in range(n)]

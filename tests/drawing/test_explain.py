@@ -52,7 +52,7 @@ def results(explanation):
     found = {}
     for line in lines(explanation):
         if " = " in line and ":" not in line:
-            left, *_, right = line.split(" = ")
+            left, *_, right = re.split(" where | the sum", line)[0].split(" = ")
             found[left] = float(right.replace("−", "-"))
     return found
 
@@ -70,9 +70,9 @@ def test_small_graph_forward_lines_are_the_lecture():
 
 def test_small_graph_backward_lines_are_the_lecture():
     text = lines(explain(small_graph()))
-    assert "∂J/∂c = ∂J/∂a · ∂a/∂c = 2 × 1 = 2" in text
-    assert "∂J/∂w = ∂J/∂c · ∂c/∂w = 2 × −2 = −4" in text
-    assert "∂J/∂d = ∂J/∂v1 · ∂v1/∂d = 0.5 × 4 = 2" in text
+    assert "dJ/dc = dJ/da · ∂a/∂c = 2 × 1 = 2 where ∂a/∂c = 1" in text
+    assert "dJ/dw = dJ/dc · ∂c/∂w = 2 × −2 = −4 where ∂c/∂w = x = −2" in text
+    assert "dJ/dd = dJ/dv1 · ∂v1/∂d = 0.5 × 4 = 2 where ∂v1/∂d = 2·d = 2·2 = 4" in text
 
 
 def test_small_graph_nudges_are_those_of_the_lecture():
@@ -90,7 +90,7 @@ def test_two_layers_match():
         "z2",
         "a2",
         "J",
-        *(f"∂J/∂{x}" for x in ["a2", "z2", "b2", "t2", "w2", "a1", "z1", "w1", "b1"]),
+        *(f"dJ/d{x}" for x in ["a2", "z2", "b2", "t2", "w2", "a1", "z1", "w1", "b1"]),
     ]
     assert [found[name] for name in names] == [2, 2, 6, 7, 7, 2, 2, 2, 2, 2, 4, 6, 6, 6, 6]
 
@@ -104,30 +104,35 @@ def test_sigmoid_network_matches_to_ten_digits():
     outcome = [0.5932699921, 0.5968843783, 0.7513650696, 0.7729284653, 0.2983711088]
     assert [round(found[name], 10) for name in ("h1", "h2", "o1", "o2", "E")] == outcome
     late = [0.0821670406, 0.0826676278, -0.0226025405, -0.0227402422]
-    assert [round(found[f"∂E/∂w{i}"], 10) for i in (5, 6, 7, 8)] == late
+    assert [round(found[f"dE/dw{i}"], 10) for i in (5, 6, 7, 8)] == late
     early = [0.0004385677, 0.0008771355, 0.0004977127, 0.0009954255]
-    assert [round(found[f"∂E/∂w{i}"], 10) for i in (1, 2, 3, 4)] == early
+    assert [round(found[f"dE/dw{i}"], 10) for i in (1, 2, 3, 4)] == early
 
 
 def test_a_shared_node_shows_the_sum_over_its_paths():
     text = lines(explain(sigmoid_network()))
-    assert (
-        "∂E/∂h1 = ∂E/∂v7 · ∂v7/∂h1 + ∂E/∂v3 · ∂v3/∂h1 = −0.03809823652 × 0.5 + 0.1384985616 × 0.4 = 0.03635030639"
-        in text
-    )
+    first = text.index("along v7: dE/dv7 · ∂v7/∂h1 = −0.03809823652 × 0.5 = −0.01904911826 where ∂v7/∂h1 = w7 = 0.5")
+    assert text[first + 1 : first + 3] == [
+        "along v3: dE/dv3 · ∂v3/∂h1 = 0.1384985616 × 0.4 = 0.05539942465 where ∂v3/∂h1 = w5 = 0.4",
+        "dE/dh1 = −0.01904911826 + 0.05539942465 = 0.03635030639 the sum over all paths",
+    ]
 
 
 def test_both_uses_of_one_operand_are_two_paths():
     x = Value(3.0, "x")
-    assert "∂y/∂x = ∂y/∂y · ∂y/∂x + ∂y/∂y · ∂y/∂x = 1 × 3 + 1 × 3 = 6" in lines(explain(named(x * x, "y")))
+    assert lines(explain(named(x * x, "y")))[-3:] == [
+        "along y, operand 1: dy/dy · ∂y/∂x⁽¹⁾ = 1 × 3 = 3 where ∂y/∂x⁽¹⁾ = x = 3",
+        "along y, operand 2: dy/dy · ∂y/∂x⁽²⁾ = 1 × 3 = 3 where ∂y/∂x⁽²⁾ = x = 3",
+        "dy/dx = 3 + 3 = 6 the sum over all paths",
+    ]
 
 
 def test_a_long_sum_over_paths_says_how_many_terms_it_leaves_out():
     x = Value(2.0, "x")
     y = total([x * float(i) for i in range(12)])
-    line = next(line for line in lines(explain(y)) if line.startswith("∂y/∂x"))
+    line = next(line for line in lines(explain(y)) if line.startswith("dy/dx"))
     assert "+ … 8 more … +" in line
-    assert line.endswith("= 66")
+    assert line.endswith("= 66 the sum over all paths")
 
 
 # --- every line can be checked ----------------------------------------------------------------------------------------
@@ -135,13 +140,17 @@ def test_a_long_sum_over_paths_says_how_many_terms_it_leaves_out():
 
 def numeric_lines(explanation):
     for line in lines(explanation):
-        if ":" not in line and line.count(" = ") == 3:
-            *_, numbers, result = line.split(" = ")
-            yield numbers, result
+        for part in re.split(" where | the sum over all paths", line.split(": ")[-1]):
+            *_, numbers, result = ["", *part.split(" = ")]
+            if re.search("[0-9]", numbers) and not re.search(
+                "[a-zA-Z∂]", re.sub("sigmoid|relu|log|exp|if|else", "", numbers)
+            ):
+                yield numbers, result
 
 
 def evaluate(numbers):
-    text = numbers.replace("×", "*").replace("−", "-")
+    text = re.sub(r"(.*) if (.*), else (.*)", r"(\1) if (\2) else (\3)", numbers)
+    text = text.replace("×", "*").replace("·", "*").replace("−", "-")
     text = re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "**" + m[0].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")), text)
     return eval(text, {"sigmoid": sigmoid, "relu": relu, "log": log})
 
@@ -149,6 +158,7 @@ def evaluate(numbers):
 @pytest.mark.parametrize("make", [small_graph, two_layers, sigmoid_network])
 def test_the_numbers_of_a_line_give_its_result(make):
     checked = 0
+    # Numbers are written with ten digits.
     for numbers, result in numeric_lines(explain(make())):
         assert evaluate(numbers) == pytest.approx(float(result.replace("−", "-")), rel=1e-8)
         checked += 1
@@ -240,14 +250,14 @@ def test_an_operation_of_the_users_own_is_explained():
     x = Value(2.0, "x")
     text = lines(explain(named(cube(x), "y")))
     assert "y = cube_explained(x) = cube_explained(2) = 8" in text
-    assert "∂y/∂x = ∂y/∂y · ∂y/∂x = 1 × 12 = 12" in text
+    assert "dy/dx = dy/dy · ∂y/∂x = 1 × 12 = 12 where ∂y/∂x = 3·x·x = 3·2·2 = 12" in text
 
 
 def test_any_depth_is_explained():
     y = Value(1.0, "x")
     for _ in range(5000):
         y = y + 1.0
-    assert str(explain(y)).endswith("= 1 × 1 = 1")
+    assert str(explain(y)).endswith("= 1 × 1 = 1 where ∂v1/∂x = 1")
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -309,8 +319,10 @@ parse_latex = MathTextParser("path").parse
 
 def test_latex_shows_the_chain_rule():
     latex = explain(small_graph()).latex()
-    chain = r"\frac{\partial J}{\partial c} &= \frac{\partial J}{\partial a} \cdot \frac{\partial a}{\partial c}"
-    assert f"{chain} = 2 \\cdot 1 = 2 \\\\\n" in latex
+    gradient = (
+        r"\frac{\mathrm{d} J}{\mathrm{d} c} &= \frac{\mathrm{d} J}{\mathrm{d} a} \cdot \frac{\partial a}{\partial c}"
+    )
+    assert rf"{gradient} = 2 \cdot 1 = 2 \quad \text{{where }} \frac{{\partial a}}{{\partial c}} = 1 \\" in latex
     assert r"c &= w \cdot x = 2 \cdot \left(-2\right) = -4 \\" in latex
 
 
@@ -392,7 +404,61 @@ def test_words_written_from_right_to_left_stay_where_the_formula_has_them():
     x = Value(2.0, "שלום עולם")
     y = x * Value(3.0, "مرحبا")
     text = str(explain(y))
-    assert "∂y/∂שלום עולם\u200e = ∂y/∂y · ∂y/∂שלום עולם\u200e = 1 × 3 = 3" in text
-    assert "∂שלום עולם\u200e</td>" in explain(y).html()
+    assert "dy/dשלום עולם\u200e = dy/dy · ∂y/∂שלום עולם\u200e = 1 × 3 = 3" in text
+    assert "dשלום עולם\u200e</td>" in explain(y).html()
     assert "שלום עולם\u200e * مرحبا\u200e" in draw(y).svg()
     assert steps(y).html().count("\u200e\u200e") == 0
+
+
+# --- gradients and local derivatives ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda x, y: x**3, "3·x² = 3·2² = 12"),
+        (lambda x, y: x**y, "y·x^(y − 1) = 3·2^(3 − 1) = 12"),
+        (lambda x, y: x / y, "1 / y = 1 / 3 = 0.3333333333"),
+        (lambda x, y: y / x, "−y / x² = −3 / 2² = −0.75"),
+        (lambda x, y: x.sqrt(), "1 / (2·sqrt(x)) = 1 / (2·sqrt(2)) = 0.3535533906"),
+        (lambda x, y: x.tanh(), "1 − z² = 1 − 0.9640275801² = 0.07065082485"),
+        (lambda x, y: x.erf(), "2/√π·exp(−x²) = 2/√π·exp(−2²) = 0.02066698535"),
+        (lambda x, y: x.log(), "1 / x = 1 / 2 = 0.5"),
+        (lambda x, y: x.relu(), "1 if x > 0, else 0 = 1 if 2 > 0, else 0 = 1"),
+        (lambda x, y: x * y, "y = 3"),
+        (lambda x, y: x - y, "1"),
+    ],
+)
+def test_a_local_derivative_says_its_rule_before_its_number(make, rule):
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    z = make(x, y)
+    line = next(line for line in lines(explain(z)) if line.startswith("dz/dx"))
+    assert line.partition("where ")[2] == f"∂z/∂x = {rule}"
+
+
+def test_a_rule_that_decides_on_numbers_shows_its_number_alone():
+    step = define_op("step", lambda x: max(x, 0.0), lambda x, y: 1.0 if x > 0.0 else 0.0)
+    x = Value(2.0, "x")
+    z = step(x)
+    assert "where ∂z/∂x = 1" in str(explain(z))
+
+
+def test_no_text_stands_for_a_gradient_and_for_a_local_derivative():
+    x = Value(2.0, "x")
+    y = x * x.tanh() + x
+    found = {}
+    for line in lines(explain(y)):
+        for part in filter(lambda part: " = " in part, line.split(" where ")):
+            left, *_, right = part.split(": ")[-1].split(" the sum")[0].split(" = ")
+            if re.fullmatch("[d∂].+/[d∂][^ ]+", left):
+                assert found.setdefault(left, right) == right
+    assert found["∂v2/∂x"] != found["dy/dx"]
+
+
+def test_explanations_are_saved_by_their_ending(tmp_path):
+    explanation = explain(small_graph())
+    for ending, start in ((".html", "<!doctype html>"), (".tex", r"\begin{aligned}"), (".txt", "Forward")):
+        explanation.save(tmp_path / f"J{ending}")
+        assert (tmp_path / f"J{ending}").read_text(encoding="utf-8").startswith(start)
+    with pytest.raises(ValueError, match=r"must be one of \.html, \.tex, \.txt"):
+        explanation.save(tmp_path / "J.png")

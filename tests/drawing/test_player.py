@@ -61,7 +61,12 @@ def test_each_step_shows_symbols_numbers_and_result():
     first, *_ = [step for step in steps(neuron()).steps if step["phase"] == "forward"]
     assert first["lines"][0]["cells"] == ["v1", "w * x", "2 × −2", "−4"]
     last = steps(neuron()).steps[-2]
-    assert [line["cells"][1] for line in last["lines"]] == ["∂y/∂v1 · ∂v1/∂w", "∂y/∂v1 · ∂v1/∂x"]
+    assert [line["cells"] for line in last["lines"]] == [
+        ["∂v1/∂w", "x", "−2"],
+        ["dy/dw", "dy/dv1 · ∂v1/∂w", "0.045177 × −2", "−0.090353"],
+        ["∂v1/∂x", "w", "2"],
+        ["dy/dx", "dy/dv1 · ∂v1/∂x", "0.045177 × 2", "0.090353"],
+    ]
 
 
 def test_a_shared_nodes_gradient_is_seen_to_add_up():
@@ -69,11 +74,12 @@ def test_a_shared_nodes_gradient_is_seen_to_add_up():
     y = x * 2.0 + x.relu() * 5.0
     y.label = "y"
     lines = [line for step in steps(y).steps for line in step["lines"] if line.get("to") == 0]
-    assert [line["cells"][1:] for line in lines] == [
-        ["∂y/∂v2 · ∂v2/∂x", "5 × 1", "5"],
-        ["… + ∂y/∂v1 · ∂v1/∂x", "5 + 1 × 2", "7"],
+    assert [line["cells"] for line in lines if line["kind"] != "rule"] == [
+        ["dy/dx, along v2: dy/dv2 · ∂v2/∂x", "5 × 1", "5"],
+        ["dy/dx, along v1: dy/dv1 · ∂v1/∂x", "1 × 2", "2"],
+        ["dy/dx", "5 + 2", "7"],
     ]
-    assert [line["note"] for line in lines] == ["so far: 1 of 2 paths", ""]
+    assert [line["note"] for line in lines if line["kind"] != "rule"] == ["path 1 of 2", "", "all paths"]
     assert [entry for step in steps(y).steps for entry in step["grad"] if entry[0] == 0] == [
         (0, "5", False),
         (0, "7", True),

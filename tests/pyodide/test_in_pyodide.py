@@ -51,7 +51,7 @@ def test_a_picture_shows_itself(lecture):
 def test_the_player_shows_itself(lecture):
     page = steps(lecture.J)._repr_html_()
     assert page.startswith("<iframe ")
-    assert "∂v5/∂w" in page
+    assert "dv5/dw" in page
 
 
 def test_what_needs_a_program_says_so(lecture, tmp_path):

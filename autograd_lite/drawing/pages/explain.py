@@ -10,13 +10,13 @@ from html import escape
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from autograd_lite import ops
 from autograd_lite._support.browser import show_in_browser
 from autograd_lite._support.files import target_of, write_atomically
+from autograd_lite.drawing.pages.lines import Lines
 from autograd_lite.drawing.pages.walk import Contribution, Walk
 from autograd_lite.drawing.scene.typesetting import left_to_right
 from autograd_lite.graph import notation as formula
-from autograd_lite.graph.notation import Notation, Text
+from autograd_lite.graph.notation import Notation
 from autograd_lite.value import Value
 
 _PLAIN: Final = Notation.PLAIN
@@ -50,8 +50,8 @@ class Explanation:
 
     def __str__(self) -> str:
         parts = []
-        for title, rows in self._sections(_PLAIN):
-            parts.append("\n".join([title, *_aligned([_chained(cells) for cells in rows])]))
+        for title, rows in self._sections():
+            parts.append("\n".join([title, *_aligned(rows)]))
         if self.nudges:
             parts.append("\n".join([self._nudge_title(), *_aligned(self._nudge_rows(_PLAIN))]))
         return left_to_right("\n\n".join(parts))
@@ -61,8 +61,8 @@ class Explanation:
     def html(self) -> str:
         """The explanation as an HTML fragment: one table for each pass."""
         parts = [_STYLE]
-        for kind, (title, rows) in zip(("forward", "backward"), self._sections(_PLAIN)):
-            parts.append(_html_table(kind, title, [_chained(cells) for cells in rows]))
+        for kind, (title, rows) in zip(("forward", "backward"), self._sections()):
+            parts.append(_html_table(kind, title, rows))
         if self.nudges:
             parts.append(_html_table("nudge", self._nudge_title(), self._nudge_rows(_PLAIN)))
         return left_to_right(f'<div class="autograd-explain">{"".join(parts)}</div>')
@@ -95,9 +95,9 @@ class Explanation:
 
     def latex(self) -> str:
         """The explanation as LaTeX for math mode: an `aligned` environment, as amsmath, MathJax and KaTeX have it."""
-        parts = []
-        for _, rows in self._sections(_LATEX):
-            parts.append([cells[0] + " &= " + " = ".join([cell for cell in cells[1:] if cell]) for cells in rows])
+        lines = Lines(self._walk, _LATEX)
+        parts = [[_latex_chain(lines.forward(node)) for node in self._given()]]
+        parts.append([line for node in self._walk.graph.nodes[::-1] for line in _latex_backward(lines, node)])
         if self.nudges:
             parts.append([r" & \quad ".join([row[0], r" \quad ".join(row[1:])]) for row in self._nudge_rows(_LATEX)])
         body = " \\\\[1em]\n".join([" \\\\\n".join(lines) for lines in parts])
@@ -105,15 +105,16 @@ class Explanation:
 
     # --- the lines: name, symbols, numbers, result --------------------------------------------------------------------
 
-    def _sections(self, notation: Notation) -> list[tuple[str, list[list[str]]]]:
+    def _given(self) -> list[Value]:
         nodes = self._walk.graph.nodes
-        given = [node for node in nodes if node.is_leaf] + [node for node in nodes if not node.is_leaf]
+        return [node for node in nodes if node.is_leaf] + [node for node in nodes if not node.is_leaf]
+
+    def _sections(self) -> list[tuple[str, list[list[str]]]]:
+        lines = Lines(self._walk, _PLAIN)
+        backward = [row for node in self._walk.graph.nodes[::-1] for row in _backward_rows(lines, node)]
         return [
-            ("Forward: values, left to right", [forward_line(self._walk, node, notation) for node in given]),
-            (
-                "Backward: gradients, right to left",
-                [backward_line(self._walk, node, notation) for node in reversed(nodes)],
-            ),
+            ("Forward: values, left to right", [_chained(lines.forward(node)) for node in self._given()]),
+            ("Backward: gradients, right to left", backward),
         ]
 
     def _nudge_title(self) -> str:
@@ -151,6 +152,10 @@ class Explanation:
 
 def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, object] | None = None) -> Explanation:
     """Explain how a result and its gradients come about, in formulas and in numbers.
+
+    A gradient is written da/dw: the derivative of the result, along all paths. A local derivative is written ∂c/∂w: of one
+    operation, by one operand; behind "where" stands its rule. Where several paths lead to a node, each has a line of its
+    own, and the gradient is their sum.
 
     It computes both passes aside, from the leaves' present data: the graph stays as it is, every `.grad` included.
 
@@ -194,11 +199,11 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
       a = c + b = −4 + 8 = 4
     <BLANKLINE>
     Backward: gradients, right to left
-      ∂a/∂a = 1
-      ∂a/∂b = ∂a/∂a · ∂a/∂b = 1 × 1  = 1
-      ∂a/∂c = ∂a/∂a · ∂a/∂c = 1 × 1  = 1
-      ∂a/∂x = ∂a/∂c · ∂c/∂x = 1 × 2  = 2
-      ∂a/∂w = ∂a/∂c · ∂c/∂w = 1 × −2 = −2
+      da/da = 1
+      da/db = da/da · ∂a/∂b = 1 × 1  = 1  where ∂a/∂b = 1
+      da/dc = da/da · ∂a/∂c = 1 × 1  = 1  where ∂a/∂c = 1
+      da/dx = da/dc · ∂c/∂x = 1 × 2  = 2  where ∂c/∂x = w = 2
+      da/dw = da/dc · ∂c/∂w = 1 × −2 = −2 where ∂c/∂w = x = −2
     <BLANKLINE>
     Check: nudge one leaf by ε = 0.001 and see what a does
       w: 2 → 2.001,   a: 4 → 3.998, Δa/ε = −2 ≈ −2
@@ -212,70 +217,12 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
     return Explanation(Walk(root, names), epsilon)
 
 
-def forward_line(walk: Walk, node: Value, notation: Notation, digits: int = _DIGITS) -> list[str]:
-    """The cells `c`, `w * x`, `2 × −2`, `−4`; the two in the middle are empty on a leaf."""
-    name = formula.name(walk.names[node], notation).text
-    result = _number(walk.data[node], notation, digits)
-    if node.op is None:
-        return [name, "", "", result]
-    symbolic = Notation.PYTHON if notation is _PLAIN else notation
-    symbols = [
-        formula.name(walk.names[x], symbolic) if isinstance(x, Value) else formula.number(x, symbolic)
-        for x in node.operands
-    ]
-    numbers = [formula.number(walk.data[x] if isinstance(x, Value) else x, notation, digits) for x in node.operands]
-    return [
-        name,
-        formula.write(node.op, symbols, symbolic).text,
-        formula.write(node.op, numbers, notation).text,
-        result,
-    ]
-
-
-def backward_line(walk: Walk, node: Value, notation: Notation, digits: int = _DIGITS) -> list[str]:
-    """The cells `∂J/∂c`, `∂J/∂a · ∂a/∂c`, `2 × 1`, `2`: a product for each path, and their sum."""
-    paths = walk.received[node]
-    return [
-        derivative(walk, walk.root, node, notation),
-        _sum([symbolic_product(walk, path, notation) for path in _shown(paths)], len(paths), notation),
-        _sum([numeric_product(path, notation, digits) for path in _shown(paths)], len(paths), notation),
-        _number(walk.gradient[node], notation, digits),
-    ]
-
-
-def derivative(walk: Walk, of: Value, by: Value, notation: Notation) -> str:
-    """The text ∂of/∂by."""
-    top, bottom = [formula.name(walk.names[node], notation).text for node in (of, by)]
-    return rf"\frac{{\partial {top}}}{{\partial {bottom}}}" if notation is _LATEX else f"∂{top}/∂{bottom}"
-
-
-def numeric_product(path: Contribution, notation: Notation, digits: int = _DIGITS) -> Text:
-    """Gradient times partial, in numbers."""
-    factors = [formula.number(x, notation, digits) for x in (path.gradient, path.partial)]
-    return formula.write(ops.MUL, factors, notation)
-
-
-def symbolic_product(walk: Walk, path: Contribution, notation: Notation) -> Text:
-    """Gradient times partial, in symbols."""
-    dot = r" \cdot " if notation is _LATEX else " · "
-    factors = [(walk.root, path.child), (path.child, path.parent)]
-    return Text(dot.join([derivative(walk, of, by, notation) for of, by in factors]))
-
-
-def _number(x: float, notation: Notation, digits: int = _DIGITS) -> str:
-    return formula.number(x, notation, digits).text
+def _number(x: float, notation: Notation) -> str:
+    return formula.number(x, notation, _DIGITS).text
 
 
 def _shown(paths: list[Contribution]) -> list[Contribution]:
     return paths if len(paths) <= _MOST_PATHS else [*paths[:3], paths[-1]]
-
-
-def _sum(terms: list[Text], count: int, notation: Notation) -> str:
-    """The terms as a sum; fewer than `count` of them are the first ones and the last."""
-    if len(terms) < count:
-        more = rf"\cdots_{{{count - len(terms)}}}" if notation is _LATEX else f"… {count - len(terms)} more …"
-        terms = [*terms[:-1], Text(more), terms[-1]]
-    return formula.write(ops.TOTAL, terms, notation).text if terms else ""
 
 
 def _nudge_each_leaf(walk: Walk, epsilon: float) -> list[Nudge]:
@@ -289,6 +236,49 @@ def _nudge_each_leaf(walk: Walk, epsilon: float) -> list[Nudge]:
             error = str(problem)
         nudges.append(Nudge(leaf, before, before + epsilon, result, error))
     return nudges
+
+
+def _backward_rows(lines: Lines, node: Value) -> list[list[str]]:
+    """The rows of a node's gradient: a single path in one, else one for each path, and their sum."""
+    walk = lines.walk
+    paths = walk.received[node]
+    gradient, result = lines.gradient(node), f"= {lines.number(walk.gradient[node])}"
+    if not paths:
+        return [[gradient, result]]
+    shown = _shown(paths)
+    products = [lines.product(path) for path in shown]
+    where = ["where " + " = ".join(lines.rule(path)) for path in shown]
+    if len(paths) == 1:
+        return [[gradient, *[f"= {cell}" for cell in products[0]], result, where[0]]]
+    rows = []
+    for path, (symbols, numbers), rule in zip(shown, products, where):
+        rows.append([lines.along(path), f"  {symbols}", f"= {numbers}", f"= {lines.number(path.amount)}", rule])
+    total = lines.sum([path.amount for path in shown], len(paths) - len(shown))
+    return [*rows, [gradient, f"= {total}", "", result, "the sum over all paths"]]
+
+
+def _latex_backward(lines: Lines, node: Value) -> list[str]:
+    """The same as LaTeX."""
+    walk = lines.walk
+    paths = walk.received[node]
+    gradient, result = lines.gradient(node), lines.number(walk.gradient[node])
+    if not paths:
+        return [_latex_chain([gradient, result])]
+    shown = _shown(paths)
+    rows = []
+    for path in shown:
+        cells = [*lines.product(path), lines.number(path.amount)]
+        start = gradient + " &= " if len(paths) == 1 else lines.along(path) + r" &\quad "
+        rows.append(start + " = ".join(cells) + r" \quad \text{where } " + " = ".join(lines.rule(path)))
+    if len(paths) > 1:
+        rows.append(
+            _latex_chain([gradient, lines.sum([path.amount for path in shown], len(paths) - len(shown)), result])
+        )
+    return rows
+
+
+def _latex_chain(cells: list[str]) -> str:
+    return cells[0] + " &= " + " = ".join([cell for cell in cells[1:] if cell])
 
 
 # --- text and HTML ----------------------------------------------------------------------------------------------------

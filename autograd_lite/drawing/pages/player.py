@@ -6,6 +6,7 @@ import base64
 import copy
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -15,15 +16,9 @@ from typing import Any, Final
 
 from autograd_lite._support.browser import show_in_browser
 from autograd_lite._support.files import target_of, write_atomically
-from autograd_lite.drawing.pages.explain import (
-    backward_line,
-    derivative,
-    forward_line,
-    numeric_product,
-    symbolic_product,
-)
 from autograd_lite.drawing.pages.gif import gif
-from autograd_lite.drawing.pages.walk import Contribution, Walk
+from autograd_lite.drawing.pages.lines import Lines
+from autograd_lite.drawing.pages.walk import Walk
 from autograd_lite.drawing.scene import palette
 from autograd_lite.drawing.scene.typesetting import left_to_right, number
 from autograd_lite.drawing.svg.picture import MAX_NODES, Picture, draw
@@ -35,6 +30,8 @@ from autograd_lite.value import Value
 _PLAIN: Final = Notation.PLAIN
 _DIGITS: Final = 5  # as in the picture
 _MOST_NAMES: Final = 6  # in a sentence
+_MOST_TERMS: Final = 8  # of a sum
+_NUDGE: Final = 0.001
 _FRAME_WIDTH: Final = 900  # px, about what a notebook's cell has
 _AROUND: Final = 270  # px: the page without the picture
 _LOWEST_FRAME: Final = 460
@@ -183,12 +180,13 @@ def steps(root: Value, *, names: Mapping[str, object] | None = None) -> Player:
 def _list_steps(walk: Walk) -> list[Step]:
     place = {node: i for i, node in enumerate(walk.graph.nodes)}
     operations = [node for node in walk.graph.nodes if not node.is_leaf]
+    lines = Lines(walk, _PLAIN, _DIGITS)
     return [
-        _start(walk, place),
-        *[_forward_step(walk, place, node) for node in operations],
-        _seed(walk, place),
-        *_backward_steps(walk, place, operations[::-1]),
-        _done(walk),
+        _start(lines, place),
+        *[_forward_step(lines, place, node) for node in operations],
+        _seed(lines, place),
+        *_backward_steps(lines, place, operations[::-1]),
+        _done(lines),
     ]
 
 
@@ -215,65 +213,77 @@ def _step(
     }
 
 
-def _line(cells: list[str], to: int | None = None, note: str = "") -> Step:
-    return {"cells": cells, "to": to, "note": note}
+def _line(cells: list[str], to: int | None = None, note: str = "", kind: str = "") -> Step:
+    """A line of arithmetic; `to` is the node whose gradient it is about, `kind` is "rule" for a local derivative."""
+    return {"cells": cells, "to": to, "note": note, "kind": kind}
 
 
-def _start(walk: Walk, place: dict[Value, int]) -> Step:
+def _start(lines: Lines, place: dict[Value, int]) -> Step:
+    walk = lines.walk
     leaves = walk.graph.leaves
     return _step(
         "start",
         f"The leaves have their numbers. What is {walk.names[walk.root]}, and how does it depend on each of them?",
-        [_line([walk.names[leaf], _number(walk.data[leaf])]) for leaf in leaves],
+        [_line([walk.names[leaf], lines.number(walk.data[leaf])]) for leaf in leaves],
         data=[place[leaf] for leaf in leaves],
     )
 
 
-def _forward_step(walk: Walk, place: dict[Value, int], node: Value) -> Step:
-    assert node.op is not None
+def _forward_step(lines: Lines, place: dict[Value, int], node: Value) -> Step:
+    walk = lines.walk
     return _step(
         "forward",
         f"Forward: {walk.names[node]} is computed from {_parents(walk, node)}",
-        [_line(forward_line(walk, node, _PLAIN, _DIGITS))],
+        [_line(lines.forward(node))],
         node=place[node],
-        edges=[contribution.edge for contribution in walk.sent[node]],
+        edges=[path.edge for path in walk.sent[node]],
         data=[place[node]],
     )
 
 
-def _seed(walk: Walk, place: dict[Value, int]) -> Step:
-    root = place[walk.root]
-    name = walk.names[walk.root]
+def _seed(lines: Lines, place: dict[Value, int]) -> Step:
+    root = place[lines.walk.root]
+    name = lines.walk.names[lines.walk.root]
     return _step(
         "backward",
         f"Backward: start at the result. {name} grows exactly as much as itself",
-        [_line([derivative(walk, walk.root, walk.root, _PLAIN), "1"], to=root)],
+        [_line([lines.gradient(lines.walk.root), "1"], to=root)],
         node=root,
         grad=[(root, "1", True)],
     )
 
 
-def _backward_steps(walk: Walk, place: dict[Value, int], operations: list[Value]) -> list[Step]:
+def _backward_steps(lines: Lines, place: dict[Value, int], operations: list[Value]) -> list[Step]:
     """A step for each node whose gradient is known: what it sends to its parents."""
+    walk = lines.walk
     found: list[Step] = []
-    so_far: dict[Value, float] = {}
-    arrived: dict[Value, int] = dict.fromkeys(walk.graph.nodes, 0)
+    arrived: dict[Value, list[float]] = {node: [] for node in walk.graph.nodes}
+    so_far: dict[Value, float] = dict.fromkeys(walk.graph.nodes, 0.0)
     for child in operations:
-        lines, grad = [], []
+        shown, grad = [], []
         for path in walk.sent[child]:
-            before = so_far.get(path.parent)
-            so_far[path.parent] = path.amount if before is None else before + path.amount
-            arrived[path.parent] += 1
-            complete = arrived[path.parent] == len(walk.received[path.parent])
-            grad.append((place[path.parent], number(so_far[path.parent]), complete))
-            note = "" if complete else f"so far: {arrived[path.parent]} of {len(walk.received[path.parent])} paths"
-            cells = _contribution(walk, path, before, so_far[path.parent])
-            lines.append(_line(cells, to=place[path.parent], note=note))
+            parent, to = path.parent, place[path.parent]
+            arrived[parent].append(path.amount)
+            so_far[parent] += path.amount
+            count, all_paths = len(arrived[parent]), len(walk.received[parent])
+            grad.append((to, number(so_far[parent]), count == all_paths))
+            shown.append(_line(lines.rule(path), to=to, kind="rule"))
+            if all_paths == 1:
+                shown.append(_line([lines.gradient(parent), *lines.product(path), lines.number(path.amount)], to=to))
+                continue
+            along = f"{lines.gradient(parent)}, {lines.along(path)} {lines.product(path)[0]}"
+            note = "" if count == all_paths else f"path {count} of {all_paths}"
+            shown.append(_line([along, lines.product(path)[1], lines.number(path.amount)], to=to, note=note))
+            if count == all_paths:
+                total = lines.sum(_ends(arrived[parent]), len(arrived[parent]) - len(_ends(arrived[parent])))
+                shown.append(
+                    _line([lines.gradient(parent), total, lines.number(so_far[parent])], to=to, note="all paths")
+                )
         found.append(
             _step(
                 "backward",
                 f"Backward: {walk.names[child]} sends its gradient × local derivative to {_parents(walk, child)}",
-                lines,
+                shown,
                 node=place[child],
                 edges=[path.edge for path in walk.sent[child]],
                 grad=grad,
@@ -282,24 +292,32 @@ def _backward_steps(walk: Walk, place: dict[Value, int], operations: list[Value]
     return found
 
 
-def _contribution(walk: Walk, path: Contribution, before: float | None, after: float) -> list[str]:
-    """The line of one path; where others came before, it adds to their sum."""
-    cells = backward_line(walk, path.parent, _PLAIN, _DIGITS)
-    symbols = symbolic_product(walk, path, _PLAIN).text
-    numbers = numeric_product(path, _PLAIN, _DIGITS)
-    if before is None:
-        return [cells[0], symbols, numbers.text, _number(after)]
-    total = formula.write_sum([formula.number(before, _PLAIN, _DIGITS), numbers], _PLAIN).text
-    return [cells[0], f"… + {symbols}", total, _number(after)]
+def _ends(amounts: list[float]) -> list[float]:
+    """The terms of a sum that are written: all of a short one, else the first and the last."""
+    return amounts if len(amounts) <= _MOST_TERMS else [*amounts[:3], amounts[-1]]
 
 
-def _done(walk: Walk) -> Step:
+def _done(lines: Lines) -> Step:
+    walk = lines.walk
     leaves = walk.graph.leaves
     return _step(
         "done",
-        f"Done. Each leaf knows how {walk.names[walk.root]} changes when the leaf changes",
-        [_line([derivative(walk, walk.root, leaf, _PLAIN), _number(walk.gradient[leaf])]) for leaf in leaves],
+        _meaning(lines),
+        [_line([lines.gradient(leaf), lines.number(walk.gradient[leaf])]) for leaf in leaves],
     )
+
+
+def _meaning(lines: Lines) -> str:
+    """What a gradient means, in the numbers of this graph: of the leaf with the largest."""
+    walk = lines.walk
+    root = walk.names[walk.root]
+    leaf = max(walk.graph.leaves, key=lambda leaf: abs(walk.gradient[leaf]))
+    gradient = walk.gradient[leaf]
+    if not math.isfinite(gradient) or gradient == 0.0:
+        return f"Done. Each leaf knows how {root} changes when the leaf changes"
+    change = "grows" if gradient > 0.0 else "falls"
+    by = lines.number(abs(gradient) * _NUDGE)
+    return f"Done. If {walk.names[leaf]} grows by {lines.number(_NUDGE)}, {root} {change} by about {by}, and so for each leaf"
 
 
 def _parents(walk: Walk, node: Value) -> str:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.training.history import DivergedError as DivergedError
     from autograd_lite.training.history import History as History
     from autograd_lite.training.history import WorkerError as WorkerError
+    from autograd_lite.training.workers import Workers as Workers
     from autograd_lite.value import Value as Value
 
     NATIVE: bool  # whether the engine is the native extension
@@ -84,6 +85,7 @@ _NAMES_IN = {
     "nn.saving": "load save",
     "training.fit": "fit",
     "training.history": "DivergedError History WorkerError",
+    "training.workers": "Workers",
 }
 _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names.split()}
 # The modules that are public as such: `nn.MLP`.

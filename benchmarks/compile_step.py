@@ -21,7 +21,7 @@ import time
 import numpy as np
 
 from autograd_lite import data, losses, nn, optim
-from autograd_lite.training.compiled import CompiledEngine
+from autograd_lite.training.compiled import CompiledTrainer
 from autograd_lite.training.fit import fit
 
 LEARNING_RATE = 0.1
@@ -37,12 +37,12 @@ def problem(width, samples):
 
 
 def this_package(X, y, net, weights, biases):
-    engine = CompiledEngine(net, losses.hinge, optim.SGD(net.parameters(), lr=LEARNING_RATE), X, y)
+    trainer = CompiledTrainer(net, losses.hinge, optim.SGD(net.parameters(), lr=LEARNING_RATE), X, y)
     batch = range(len(X))
 
     def step():
-        loss = engine.loss_and_gradient(batch)
-        engine.step()
+        loss = trainer.loss_and_gradient(batch)
+        trainer.step()
         return loss
 
     return step
@@ -50,8 +50,8 @@ def this_package(X, y, net, weights, biases):
 
 def raw_program(X, y, net, weights, biases):
     """The program itself, without what `fit` does around it."""
-    engine = CompiledEngine(net, losses.hinge, optim.SGD(net.parameters(), lr=LEARNING_RATE), X, y)
-    bound = engine._loaded(range(len(X)))
+    trainer = CompiledTrainer(net, losses.hinge, optim.SGD(net.parameters(), lr=LEARNING_RATE), X, y)
+    bound = trainer._loaded(range(len(X)))
     forward, backward, p, g = bound.forward, bound.backward, bound.parameters, bound.d_parameters
     update = np.empty_like(p)
 

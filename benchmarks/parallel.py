@@ -21,8 +21,8 @@ import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 from autograd_lite import data, losses, nn, optim
-from autograd_lite.training.compiled import CompiledEngine
-from autograd_lite.training.parallel import ParallelEngine
+from autograd_lite.training.compiled import CompiledTrainer
+from autograd_lite.training.parallel import InWorkers
 from autograd_lite.training.shards import shard_sizes
 
 SHARDS = (1, 2, 4, 8, 16, 32, 64)
@@ -48,15 +48,15 @@ def make_step(width, samples, executor=None, shards=None):
     X, y = data.moons(samples, 0.1, 0)
     net = nn.MLP(2, [width, width, 1], "tanh", seed=0)
     common = (net, losses.binary_cross_entropy, optim.SGD(net.parameters(), lr=0.1), X, y)
-    engine = CompiledEngine(*common, shards) if executor is None else ParallelEngine(*common, executor, shards)
+    trainer = CompiledTrainer(*common, shards, None if executor is None else InWorkers(executor))
     batch = range(samples)
 
     def step():
-        loss = engine.loss_and_gradient(batch)
-        engine.step()
+        loss = trainer.loss_and_gradient(batch)
+        trainer.step()
         return loss
 
-    step.engine = engine
+    step.trainer = trainer
     return step
 
 
@@ -100,7 +100,7 @@ def main(width=64, samples=20_000, rounds=31):
     program = counting.sent
     counting.sent = counting.received = 0
     step()
-    rows = step.engine._code.rows
+    rows = step.trainer._plan.code.rows
     print(f"2-{width}-{width}-1, {samples} samples a step, {len(shard_sizes(samples, rows))} shards")
     print(
         f"  a step sends {counting.sent:,} bytes and receives {counting.received:,}; the program has {program - counting.sent:,}"

@@ -1,4 +1,4 @@
-"""Whether a program does what its function does: both are run on some samples, and compared.
+"""Whether a program does what its function does: both run on some samples, and the results are compared.
 
 A program is traced on one sample, and repeats for all others what the function did for that one. What the function does
 with Values is watched while it is traced. What it does with plain numbers (`isinstance`, `str()`, a counter, a parameter
@@ -116,7 +116,7 @@ def compare(
     is_single: bool,
     largest: float = 0.0,
 ) -> None:
-    """Call the function on plain floats for some samples, and compare with what its program gave for them.
+    """ArrayCall the function on plain floats for some samples, and compare with what its program gave for them.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def compare(
     is_single : bool
         Whether the program computed with single precision.
     largest : float
-        The largest number that the program met on its way: what is left of digits that cancel out is relative to it.
+        The largest number that the program met on its way: the rounding error of what cancels out is relative to it.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def compare(
 
 
 def _itself(function: Callable[..., Any], arguments: Arguments, i: int) -> Any:
-    """What the function gives for one sample: of plain floats, or of Values where it calls methods that only these have."""
+    """The function's result for one sample: on plain floats, or on Values if it calls methods that only these have."""
     args, kwargs = arguments.sample(i)
     try:
         return function(*args, **kwargs)
@@ -177,7 +177,7 @@ def _agree(
     relative, absolute = (1e-3, 1e-4) if is_single else (1e-7, 1e-9)
     if np.allclose(given, numbers, rtol=relative, atol=absolute, equal_nan=True):
         return True
-    # It may be that large numbers cancel out, which leaves of each way to compute them other last digits.
+    # Large numbers may cancel out, and the two ways to compute them then differ in the last digits.
     rounding = (1e-6 if is_single else 1e-12) * max(largest, _largest(results))
     return bool(np.allclose(given, numbers, rtol=relative, atol=rounding, equal_nan=True))
 

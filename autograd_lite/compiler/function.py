@@ -24,7 +24,7 @@ from autograd_lite.compiler.text.libraries import RESERVED
 from autograd_lite.compiler.text.source import write_source
 from autograd_lite.value import add_gradients
 
-_KEPT_PLANS: Final = 64  # of a function, for arguments of different shapes and with different options
+_KEPT_PLANS: Final = 64  # for each function: one for each shape of its arguments and each set of options
 
 
 def compile(function: Callable[..., Any]) -> CompiledFunction:
@@ -39,7 +39,7 @@ def compile(function: Callable[..., Any]) -> CompiledFunction:
     Returns
     -------
     CompiledFunction
-        Call it with arrays whose first axis is the batch.
+        ArrayCall it with arrays whose first axis is the batch.
 
     Examples
     --------
@@ -60,10 +60,11 @@ class CompiledFunction(Locked):
     """A function of scalars that runs on batches. Made by `compile`.
 
     It is traced when it is first called, once for each shape of its arguments. The parameters' data are read anew at
-    each call. What else the function depends on is frozen at the trace; but at each call its results for a few samples
-    are compared with those of the function itself on plain floats, and where they differ it is traced anew.
+    each call. Everything else that the function depends on is frozen when it is traced. At each call the results for a
+    few samples are compared with those of the function itself on plain floats; if they differ, it is traced again.
 
-    Results agree with the function's own to rounding, as sums are taken in another order; the sign of a zero may be lost.
+    Results agree with the function's own up to rounding, because sums are taken in another order. The sign of a zero may
+    be lost.
     float32 arrays are computed in float32, all others in float64.
 
     Called with Values, or inside another function that is compiled or differentiated, it is the function itself. It can
@@ -81,7 +82,7 @@ class CompiledFunction(Locked):
         self._of_objects: WeakKeyDictionary[Any, dict[Any, Plan]] = WeakKeyDictionary()
 
     def __get__(self, instance: Any, owner: type | None = None) -> CompiledFunction:
-        """As a method: bound to an object, with programs of its own."""
+        """Bind a method to an object, with separate programs for each object."""
         if instance is None:
             return self
         bound = CompiledFunction(MethodType(self.function, instance))
@@ -117,17 +118,17 @@ class CompiledFunction(Locked):
         *arguments : array, or dict or tuple of arrays
             Numbers; the first axis is the batch, the others are the nested lists that the function takes.
         **options
-            The same by name; or single numbers and other options, which the function is given as they are.
+            Arrays by name; or single numbers and other options, which reach the function unchanged.
 
         Returns
         -------
         array of shape (samples, …)
-            Whose further axes are those of the function's result.
+            The further axes are those of the function's result.
 
         Raises
         ------
         TraceError
-            If the function decides on its data or cannot be traced, or computes something else than its program.
+            If the function decides on its data or cannot be traced, or its program computes something else.
         ValueError, TypeError
             If the arguments are not arrays of numbers with the same first axis.
         FloatingPointError
@@ -146,7 +147,7 @@ class CompiledFunction(Locked):
         Raises
         ------
         TypeError
-            If the function returns more than one Value. For the rest see `__call__`.
+            If the function returns more than one Value. `__call__` lists the others.
         """
         given = self._arguments(arguments, options)
         if given is None:
@@ -178,7 +179,7 @@ class CompiledFunction(Locked):
 
     @property
     def buffered_source(self) -> str:
-        """The code that runs: the same program, each instruction writing into an array made beforehand."""
+        """The code that runs: the same program, in which each instruction writes into an array that was made before."""
         return self._latest().code.source
 
     def to_source(self, namespace: str = "numpy") -> str:
@@ -195,7 +196,7 @@ class CompiledFunction(Locked):
         Raises
         ------
         ValueError
-            If the function was not called yet, or there is no such namespace.
+            If the function was not called yet, or the namespace is unknown.
         NotImplementedError
             If it uses an operation made with `define_op`.
         """
@@ -220,7 +221,7 @@ class CompiledFunction(Locked):
 
     @staticmethod
     def _arguments(arguments: tuple[Any, ...], options: dict[str, Any]) -> Arguments | None:
-        """The arguments; None where they are those of one sample, for the function itself."""
+        """The arguments. None if they are those of one sample, for which the function itself is called."""
         if is_compiling():
             return None
         given = Arguments(arguments, options)
@@ -235,7 +236,7 @@ class CompiledFunction(Locked):
         return plan
 
     def _run(self, arguments: Arguments) -> tuple[Plan, Bound, Any]:
-        """The forward pass, compared with the function; after a difference, that of a program made anew."""
+        """Run the forward pass and compare it with the function. If they differ, compile again."""
         is_new = arguments.key not in self._plans
         plan = self._plan(arguments)
         try:

@@ -1,4 +1,4 @@
-"""A function taken through all passes, for arguments of one shape."""
+"""A function compiled for arguments of one shape, with the result of each pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.compiler.check import Kinds, compare, compare_gradients
 from autograd_lite.compiler.front.arguments import Arguments
 from autograd_lite.compiler.front.normalise import normalise
-from autograd_lite.compiler.front.terms import NormalForm
+from autograd_lite.compiler.front.scalars import NormalForm
 from autograd_lite.compiler.front.trace import Trace, compiling, trace
 from autograd_lite.compiler.ir.program import Program
 from autograd_lite.compiler.ir.schedule import schedule
@@ -23,13 +23,13 @@ from autograd_lite.value import count_of_values
 _KEPT_SIZES = 8  # of batches, with the arrays for them
 _FEW = 8  # samples
 _FIRST = 4  # calls after which it is settled what a function does
-# What things take, in nanoseconds, roughly: a node of the function itself, a character of the program's text (it has an
-# array function of a microsecond on each line), and a number of its arrays.
+# Rough costs in nanoseconds: of a node of the function itself, of a character of the program's text (each line calls an
+# array function, which takes a microsecond), and of a number in its arrays.
 _NODE, _CHARACTER, _NUMBER = 150.0, 25.0, 0.5
 
 
 class Plan:
-    """A function compiled for arguments of certain shapes: what each of the passes made of it.
+    """A function compiled for arguments of certain shapes, with the result of each pass.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Plan:
     Raises
     ------
     TraceError
-        If the function cannot be compiled, or its program gives something else than the function itself.
+        If the function cannot be compiled, or its program gives a different result.
     """
 
     def __init__(self, function: Callable[..., Any], arguments: Arguments) -> None:
@@ -92,16 +92,16 @@ class Plan:
     def check(self, function: Callable[..., Any], arguments: Arguments, bound: Bound, outputs: Any) -> None:
         """Compare the results of a call with the function itself, for samples of new kinds and for one more.
 
-        The one is another sample each time. It notices that the function has changed: that a parameter was replaced by
-        another Value, or that a number which it reads from elsewhere is another one now. It is compared at the first
-        calls; whenever Values were made since the last call; and else as often as that takes a tenth of the time.
+        The one more is a different sample each time. It shows whether the function has changed: a parameter was replaced
+        by another Value, or a number that it reads from elsewhere is different now. It is compared at the first calls,
+        whenever Values were made since the last call, and otherwise so often that it takes a tenth of the time.
 
         Raises
         ------
         TraceError
             If they differ.
         Exception
-            What the function itself raises, where the program has a finite result.
+            What the function itself raises, if the program has a finite result.
         """
         samples = set() if self._kinds.are_settled else set(self._kinds.new(_columns(arguments.arrays)))
         cost = _NODE * len(self.trace.nodes)  # of one sample
@@ -110,7 +110,7 @@ class Plan:
             samples.add(self._calls % bound.samples)
             self._saved = 0.0
         self._calls += 1
-        # A number that is not finite on the way to a finite result: an exception, perhaps, of the function itself.
+        # A number on the way to a finite result is not finite: the function itself may raise an exception there.
         with np.errstate(all="ignore"):
             may_be_infinite = not math.isfinite(bound.values.sum())  # the quick way, which overflows sooner
         if may_be_infinite:
@@ -134,7 +134,7 @@ class Plan:
         return samples
 
     def follow(self, before: Plan) -> None:
-        """Take the place of a program whose last check failed: check the same sample again."""
+        """Replace a program whose last check failed: check the same sample again."""
         self._calls = before._calls - 1
 
     # --- running it ---------------------------------------------------------------------------------------------------
@@ -180,12 +180,12 @@ class Plan:
         columns = np.empty((bound.samples, len(self.program.outputs)), bound.values.dtype)
         for i, (output, row) in enumerate(self.program.outputs):
             columns[:, i] = (
-                output if isinstance(output, float) else (bound.values if output.lane else bound.parameters)[row]
+                output if isinstance(output, float) else (bound.values if output.batched else bound.parameters)[row]
             )
         return columns.reshape(bound.samples, *self.trace.shape)
 
     def check_finite(self, bound: Bound, outputs: Any) -> None:
-        """Raise if a result is infinite or no number, naming what made it so."""
+        """Raise if a result is infinite or nan, and name the first number that is."""
         if np.isfinite(outputs).all():
             return
         for name, own in zip(self.names, self.program.inputs, strict=True):
@@ -196,11 +196,11 @@ class Plan:
                 raise FloatingPointError(f"{name} holds {number} for sample {sample}, so the result is not finite")
         for s in self.program.statements:
             rows = slice(s.block.start, s.block.start + s.block.size)
-            values = (bound.values if s.block.lane else bound.parameters)[rows]
+            values = (bound.values if s.block.batched else bound.parameters)[rows]
             if not np.isfinite(values).all():
                 where = np.argwhere(~np.isfinite(values))[0].tolist()
                 what = s.op.name if s.op is not None else "a sum of products"
-                sample = f" for sample {where[1]}" if s.block.lane else ""
+                sample = f" for sample {where[1]}" if s.block.batched else ""
                 raise FloatingPointError(
                     f"{s.block.name}[{where[0]}] ({what}) is {values[tuple(where)]}{sample}, so the result is not finite"
                 )

@@ -57,6 +57,14 @@ def check_optimizer(net: Net, optimizer: object) -> None:
         raise ValueError("the optimizer holds no parameter of this net: it was made for another one")
 
 
+def check_engine(engine: object, workers: object) -> None:
+    """Raise if there is no such engine, or it cannot have workers."""
+    if engine not in ("auto", "eager"):
+        raise ValueError(f"engine must be 'auto' or 'eager', got {engine!r}")
+    if engine == "eager" and workers is not None:
+        raise ValueError("engine='eager' builds its graphs in this thread: workers go with engine='auto'")
+
+
 # --- data -------------------------------------------------------------------------------------------------------------
 
 
@@ -84,7 +92,7 @@ def as_validation(validation: Any) -> tuple[Array, Array]:
         raise ValueError(f"validation: {error}") from None
 
 
-def check_targets(net: Net, loss: Loss, X: Array, y: Array, *, is_trained: bool) -> None:
+def check_targets(net: Net, loss: Loss, X: Array, y: Array, *, is_trained: bool) -> bool:
     """Ask the loss about each different target, as an eager training would at some time.
 
     Parameters
@@ -95,6 +103,11 @@ def check_targets(net: Net, loss: Loss, X: Array, y: Array, *, is_trained: bool)
         The samples and their targets.
     is_trained : bool
         Whether the loss is to be differentiated, so that it must return a Value.
+
+    Returns
+    -------
+    bool
+        False if net or loss raise something else than these: training will raise it, if it is so.
 
     Raises
     ------
@@ -111,18 +124,19 @@ def check_targets(net: Net, loss: Loss, X: Array, y: Array, *, is_trained: bool)
     with in_use(net), recording():
         try:
             prediction = net(X[0].tolist())
-        except Exception:  # training will say so
-            return
+        except Exception:  # of the user's net, which may raise anything
+            return False
         results = []
         for i in first.tolist():
             try:
                 results.append(loss(prediction, y[i].tolist()))
             except ValueError:
                 loss(net(X[i].tolist()), y[i].tolist())  # perhaps it is not the target, but the prediction
-            except Exception:  # training will say so, if it is so
-                return
+            except Exception:  # of the user's loss
+                return False
     if is_trained:
         _check_results(results)
+    return True
 
 
 def _is_ours(loss: Any) -> bool:
@@ -154,9 +168,9 @@ def _check_results(results: list[Any]) -> None:
 def whole(name: str, number: Any) -> int:
     """A positive whole number of any kind."""
     if not hasattr(number, "__index__"):
-        raise TypeError(f"{name} must be a whole number of at least 1, got {type(number).__name__}: {number!r}")
+        raise TypeError(f"{name} must be a positive integer, got {type(number).__name__}: {number!r}")
     if not int(number) >= 1:
-        raise ValueError(f"{name} is at least 1, got {number!r}")
+        raise ValueError(f"{name} must be a positive integer, got {number!r}")
     return int(number)
 
 
@@ -170,7 +184,7 @@ def not_negative(name: str, number: Any) -> float:
     if not ops.is_number(number):
         raise TypeError(f"{name} must be a number, got {type(number).__name__}: {number!r}")
     if math.isnan(number) or number < 0:
-        raise ValueError(f"{name} is at least 0, got {number!r}")
+        raise ValueError(f"{name} must not be negative, got {number!r}")
     return float(number)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from autograd_lite.compiler.front.arguments import Arguments
-from autograd_lite.compiler.front.trace import compiling
+from autograd_lite.compiler.front.trace import TraceError, compiling
 from autograd_lite.compiler.function import CompiledFunction, compile
 from autograd_lite.compiler.numpy.bind import Bound
 from autograd_lite.compiler.plan import Plan
@@ -19,8 +19,9 @@ from autograd_lite.nn import losses
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.optim import Optimizer
 from autograd_lite.nn.predict import in_use, predict
+from autograd_lite.training.arrays import ParameterArrays, SampleArrays
 from autograd_lite.training.masks import Masks
-from autograd_lite.training.shards import Result, ShardProgram, cuts, shard_sizes, weighted_mean
+from autograd_lite.training.shards import Result, ShardProgram, shard_sizes, weighted_mean
 from autograd_lite.value import Value
 
 # Of so many different targets, one sample each is compared before the first step; fewer are compared by `Plan`.
@@ -68,7 +69,29 @@ _TOTAL_OPERATIONS: Final = frozenset(
 )
 
 
-class CompiledEngine:
+class ShardRunner(Protocol):
+    """Who computes the shards of a batch."""
+
+    def running(self) -> AbstractContextManager[object]:
+        """Return what the steps of an epoch run in."""
+
+    def results(self, program: ShardProgram, parameters: Any, shards: list[tuple[Any, Any]]) -> list[Result]:
+        """Return the mean loss of each shard and its gradient, in order."""
+
+
+class InThisThread:
+    """Computes one shard after the other."""
+
+    def running(self) -> AbstractContextManager[object]:
+        """Nothing is changed."""
+        return nullcontext()
+
+    def results(self, program: ShardProgram, parameters: Any, shards: list[tuple[Any, Any]]) -> list[Result]:
+        """Compute the shards in order."""
+        return [program.run(parameters, *shard) for shard in shards]
+
+
+class CompiledTrainer:
     """Runs the program of a net and its loss. The net's own Values are brought up to date by `write_back`.
 
     Parameters
@@ -78,15 +101,15 @@ class CompiledEngine:
     X, y : numpy.ndarray
         The samples and their targets.
     shards : int, optional
-        See `shard_sizes`.
+        See `shard_sizes`. A batch that is one shard is computed here.
+    runner : ShardRunner, optional
+        Who computes the shards of any other batch.
 
     Raises
     ------
     TraceError
-        If net or loss decide on their data, or for some sample the program gives another loss than they do.
+        If net or loss decide on their data, raise, or for some sample the program gives another loss than they do.
     """
-
-    _rest: Any  # the data of the optimiser's parameters that the program does not know
 
     def __init__(
         self,
@@ -96,9 +119,11 @@ class CompiledEngine:
         X: Any,
         y: Any,
         shards: int | None = None,
+        runner: ShardRunner | None = None,
     ) -> None:
-        self.net, self.loss, self.optimizer, self._shards = net, loss, optimizer, shards
+        self.net, self.loss, self.optimizer = net, loss, optimizer
         self.X, self.y = X, y
+        self._shards, self._runner = shards, runner or InThisThread()
         self._build()
 
     # --- the program --------------------------------------------------------------------------------------------------
@@ -106,59 +131,37 @@ class CompiledEngine:
     def _build(self) -> None:
         """Compile net and loss as they are now, and lay out the arrays."""
         self._assumed = self._assumption()
-        self._masks = Masks(self.net, self.X[0].tolist())
-        self._loss_in_numbers, y = _in_numbers(self.loss, self.y, self.net, self.X)
-        # The masks are inputs like X and y; where results are compared, everything is let through.
-        masks = [np.ones((len(y), len(self._masks)))] if len(self._masks) else []
-        self._arguments = Arguments((self.X, y, *masks), {})
-        self._plan = Plan(self._sample_loss, self._arguments)
+        with _as_refusal():
+            self._masks = Masks(self.net, self.X[0].tolist())
+            self._loss_in_numbers, y = _in_numbers(self.loss, self.y, self.net, self.X)
+            # The masks are inputs like X and y; where results are compared, everything is let through.
+            masks = [np.ones((len(y), len(self._masks)))] if len(self._masks) else []
+            self._arguments = Arguments((self.X, y, *masks), {})
+            self._plan = Plan(self._sample_loss, self._arguments)
         if self._plan.trace.shape != ():
-            raise TypeError("a loss is one Value for each sample")
-        self._code = self._plan.code
-        net = self.net
-        self._program_in_use: CompiledFunction | None = compile(lambda x: net(x))
-        self._lay_out_inputs()
-        self._lay_out_parameters()
+            raise TraceError("a loss is one Value for each sample")
+        self._compile_for_use()
+        self._samples = SampleArrays(self._plan, self._arguments, self._masks)
+        self._parameters = ParameterArrays(self._plan, self.optimizer)
+        self._shard_program = ShardProgram(
+            self._plan.code, self._samples.rows, self._samples.mask_rows, self._masks.keep
+        )
+        self._bounds: dict[int, Bound] = {}
+        statements = self._plan.program.statements
+        self._is_total = all(s.op is None or s.op.name in _TOTAL_OPERATIONS for s in statements)
         _, first = np.unique(self.y, axis=0, return_index=True)
         if len(first) in _CLASSES:
             self._check(sorted(first.tolist()))
         spread = first if len(first) <= _FEW_CLASSES else first[np.linspace(0, len(first) - 1, 4).astype(int)]
         self._few = sorted({0, len(self.y) // 2, *spread.tolist()})
 
+    def _compile_for_use(self) -> None:
+        net = self.net
+        self._program_in_use: CompiledFunction | None = compile(lambda x: net(x))
+
     def _sample_loss(self, x: Any, target: Any, masks: Any = ()) -> Any:
         with self._masks.given(list(masks)):
             return self._loss_in_numbers(self.net(x), target)
-
-    def _lay_out_inputs(self) -> None:
-        """All inputs as columns, with the rows of ones between them, as the program's array begins."""
-        program = self._plan.program
-        self._height = max([int(rows.max()) for rows in program.inputs if len(rows)], default=-1) + 1
-        self._columns = np.ones((self._height, len(self.X)))
-        for rows, array in zip(program.inputs, self._arguments.arrays, strict=True):
-            self._columns[rows] = array.reshape(len(array), -1).T
-        self._mask_rows = program.inputs[2] if len(self._masks) else np.zeros(0, dtype=np.intp)
-        self._inputs = np.concatenate(program.inputs[:2])
-        self._shard_program = ShardProgram(self._code, self._inputs, self._mask_rows, self._masks.keep)
-        self._full: Bound | None = None  # the one that holds all samples
-        self._is_total = all(s.op is None or s.op.name in _TOTAL_OPERATIONS for s in program.statements)
-
-    def _lay_out_parameters(self) -> None:
-        """One array for all parameters, and where those that are trained stand in it."""
-        program, parameters = self._plan.program, self._plan.trace.parameters
-        self._parameters = np.zeros(program.places)
-        self._gradient = np.zeros(program.places)
-        self._bounds: dict[int, Bound] = {}
-        self._count = len(program.parameters)  # they come first in their array
-        place = dict(zip(parameters, program.parameters.tolist(), strict=True))
-        self._trained = sorted([p for p in self.optimizer.params if p in place], key=place.__getitem__)
-        self._unused = [p for p in self.optimizer.params if p not in place]
-        # With the optimiser's parameters in this order, a step copies nothing.
-        self._order = [*self._trained, *self._unused]
-        places = [place[p] for p in self._trained]
-        contiguous = places == list(range(len(places)))
-        self._at: Any = slice(0, len(places)) if contiguous else np.array(places, dtype=np.intp)
-        self._views = (self._parameters[self._at], self._gradient[self._at]) if contiguous else None
-        self.read()
 
     # --- is it right? -------------------------------------------------------------------------------------------------
 
@@ -175,11 +178,9 @@ class CompiledEngine:
         Raises
         ------
         TraceError
-            If they differ.
-        Exception
-            What net or loss raise for a sample for which the program has a finite loss.
+            If they differ, or if net or loss raise for a sample for which the program has a finite loss.
         """
-        with compiling():
+        with _as_refusal(), compiling():
             self._plan.compare(self._sample_loss, self._arguments, samples)
 
     def refresh(self) -> None:
@@ -196,7 +197,7 @@ class CompiledEngine:
             return
         try:
             self._check(self._few)
-        except Exception:  # a number that net or loss read from elsewhere is another one now
+        except TraceError:  # a number that net or loss read from elsewhere is another one now
             self._build()
 
     # --- one step -----------------------------------------------------------------------------------------------------
@@ -208,9 +209,9 @@ class CompiledEngine:
         And arithmetic passes over what is not finite, which `fit` looks for itself.
         """
         own = self.optimizer.params
-        with np.errstate(all="ignore"):
+        with self._runner.running(), np.errstate(all="ignore"):
             try:
-                self.optimizer.params = self._order
+                self.optimizer.params = self._parameters.order
                 yield
             finally:
                 self.optimizer.params = own
@@ -218,10 +219,12 @@ class CompiledEngine:
 
     def loss_and_gradient(self, batch: Sequence[int]) -> float:
         """Return the mean loss over the samples with these numbers, and keep its gradient."""
-        sizes = shard_sizes(len(batch), self._code.rows, self._shards)
+        sizes = shard_sizes(len(batch), self._plan.code.rows, self._shards)
         if len(sizes) > 1:
-            loss, gradient = weighted_mean(sizes, self._results(self._cut(batch, sizes)))
-            self._gradient[: self._count] = gradient
+            shards = self._samples.cut(batch, sizes)
+            results = self._runner.results(self._shard_program, self._parameters.given, shards)
+            loss, gradient = weighted_mean(sizes, results)
+            self._parameters.take(gradient)
             return float(loss)
         bound = self._loaded(batch)
         bound.forward()
@@ -229,6 +232,15 @@ class CompiledEngine:
             self._raise_what_is_hidden(bound, batch)
         bound.backward()
         return float(bound.mean())
+
+    def _loaded(self, batch: Sequence[int]) -> Bound:
+        bound = self._bounds.get(len(batch))
+        if bound is None:
+            parameters = self._parameters
+            bound = Bound(self._plan.code, len(batch), np.float64, parameters.data, parameters.gradient)
+            self._bounds[len(batch)] = bound
+        self._samples.load(bound, batch)
+        return bound
 
     def _raise_what_is_hidden(self, bound: Bound, batch: Sequence[int]) -> None:
         """Where a number on the way to the loss is not finite, net or loss may raise: ask them.
@@ -241,92 +253,54 @@ class CompiledEngine:
         if not len(suspects):
             return
         self.write_back()
-        masks = bound.values[self._mask_rows]
+        masks = bound.values[self._samples.mask_rows]
         for i in suspects[:8].tolist():
             (x, target, *_), _ = self._arguments.sample(int(batch[i]))
             self._sample_loss(x, target, masks[:, i].tolist())
 
-    def _cut(self, batch: Any, sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
-        """The inputs of each shard, and what dropout lets through."""
-        kept = self._masks.drawn(len(batch))
-        if len(batch) == self._columns.shape[1]:
-            return [(self._columns[self._inputs, cut], kept[:, cut]) for cut in cuts(sizes)]
-        return [(self._columns[np.ix_(self._inputs, batch[cut])], kept[:, cut]) for cut in cuts(sizes)]
-
-    def _results(self, shards: list[tuple[Any, Any]]) -> list[Result]:
-        """The mean loss of each shard, and its gradient."""
-        return [self._shard_program.run(self._parameters[: self._count], *shard) for shard in shards]
-
-    def _loaded(self, batch: Sequence[int]) -> Bound:
-        size = len(batch)
-        bound = self._bounds.get(size)
-        if bound is None:
-            bound = self._bounds[size] = Bound(self._code, size, np.float64, self._parameters, self._gradient)
-        if size == self._columns.shape[1]:  # all samples: their order does not matter
-            if bound is not self._full:
-                bound.values[: self._height] = self._columns
-                self._full = bound
-        else:
-            self._columns.take(batch, 1, bound.values[: self._height], "clip")
-        if len(self._mask_rows):
-            bound.values[self._mask_rows] = self._masks.drawn(size) / self._masks.keep[:, None]
-        return bound
-
     def step(self) -> bool:
         """Let the optimiser use the gradient. Return whether all parameters are finite afterwards."""
-        if len(self._rest):
-            data = np.concatenate([self._parameters[self._at], self._rest])
-            gradient = np.concatenate([self._gradient[self._at], np.zeros(len(self._rest))])
-            data = self.optimizer.step_array(data, gradient)
-            self._parameters[self._at], self._rest = data[: -len(self._rest)], data[-len(self._rest) :]
-        elif self._views is not None:  # all parameters, in the order of the program: nothing to gather
-            parameters, gradient = self._views
-            data = self.optimizer.step_array(parameters, gradient)
-            parameters[...] = data
-        else:
-            data = self.optimizer.step_array(self._parameters[self._at], self._gradient[self._at])
-            self._parameters[self._at] = data
-        # Nearly always finite: one product tells, unless it overflows.
-        return math.isfinite(data.dot(data)) or bool(np.isfinite(data).all())
+        return self._parameters.step()
 
     # --- the net's own Values -----------------------------------------------------------------------------------------
 
     def snapshot(self) -> Any:
         """Return the data of the optimiser's parameters, and whose they are."""
-        return self._order, self._parameters[self._at].copy(), self._rest
+        return self._parameters.snapshot()
 
     def restore(self, snapshot: Any) -> None:
         """Set the parameters' data."""
-        params, trained, rest = snapshot
-        self.write_back()
-        for p, data in zip(params, [*trained.tolist(), *rest.tolist()], strict=True):
-            p.data = data
-        self.read()
+        self._parameters.restore(snapshot)
 
     def write_back(self) -> None:
         """Bring the net's own Values up to date."""
-        for p, data, grad in zip(self._trained, self._parameters[self._at].tolist(), self._gradient[self._at].tolist()):
-            p.data = data
-            p.grad = grad
-        for p, data in zip(self._unused, self._rest.tolist()):
-            p.data = data
-            p.grad = 0.0
+        self._parameters.write_back()
 
     def read(self) -> None:
         """Take the parameters' data from the net's own Values."""
-        self._parameters[self._plan.program.parameters] = [p.data for p in self._plan.trace.parameters]
-        self._rest = np.array([p.data for p in self._unused])
+        self._parameters.read()
 
     def predict(self, X: Any) -> Any:
         """Return the net's outputs in use (not as in training)."""
         self.write_back()
         if self._program_in_use is not None:
             try:
-                with in_use(self.net):
+                with in_use(self.net), _as_refusal():
                     return self._program_in_use(X)
-            except Exception:  # whatever it is: the net itself gives its outputs, or its own error
+            except TraceError:  # the net itself gives its outputs, or its own error
                 self._program_in_use = None
         return predict(self.net, X)
+
+
+@contextmanager
+def _as_refusal() -> Iterator[None]:
+    """Whatever net or loss raise while they are compiled, a TraceError says it: the plain trainer can ask them itself."""
+    try:
+        yield
+    except TraceError:
+        raise
+    except Exception as error:  # they are the user's, and may raise anything
+        raise TraceError(str(error)) from error
 
 
 def _in_numbers(loss: Any, y: Any, net: Any, X: Any) -> tuple[Any, Any]:

@@ -9,22 +9,19 @@ because a worker died, fills the same slot with the same numbers.
 What a worker keeps is the compiled program. A task names it by a key; a worker that does not have it says so, and the
 task is sent again with the program. That needs nothing of an executor but `submit`, and serves workers that join later
 or start anew. (As nobody can say which worker takes a task, a copy is sent in vain now and then.) Net, loss and
-optimiser never leave this process: lambdas in them are no matter. The workers need to import the same autograd_lite,
+optimiser never leave this process: so they may be lambdas. The workers need to import the same autograd_lite,
 and NumPy.
 
 **Threads of this process.** NumPy computes outside the interpreter's lock, and nothing needs to be copied:
 
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(2) as executor:
-        fit(net, X, y, loss=loss, optimizer=optimizer, batch_size=None, executor=executor)
+    fit(net, X, y, loss=loss, optimizer=optimizer, batch_size=None, workers=2)
 
 **Processes of this machine**, in a script under `if __name__ == "__main__":`, as always with processes:
 
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(2) as executor:
-        fit(..., executor=executor)
+        fit(..., workers=executor)
 
 **Dask.** A worker that dies is replaced, and its shards are computed again. `pure=False` spares the hashing of each
 task:
@@ -32,7 +29,7 @@ task:
     from dask.distributed import Client
 
     with Client("tcp://scheduler:8786") as client:  # or Client() for a cluster on this machine
-        fit(..., executor=client.get_executor(pure=False))
+        fit(..., workers=client.get_executor(pure=False))
 
 **MPI**, started by `mpiexec -n 5 python -m mpi4py.futures train.py` for 4 workers:
 
@@ -40,7 +37,7 @@ task:
 
     if __name__ == "__main__":
         with MPIPoolExecutor() as executor:
-            fit(..., executor=executor)
+            fit(..., workers=executor)
 
 **Ray** has no executor of its own, but its references give futures:
 
@@ -55,7 +52,7 @@ task:
             return call.remote(function, *arguments).future()
 
     ray.init()
-    fit(..., executor=RayExecutor())
+    fit(..., workers=RayExecutor())
 
 Notes
 -----
@@ -76,9 +73,8 @@ import os
 import pickle
 import platform
 import traceback
-from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 from weakref import WeakValueDictionary
@@ -86,8 +82,6 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from autograd_lite._support.locks import Locked
-from autograd_lite.nn.optim import Optimizer
-from autograd_lite.training.compiled import CompiledEngine
 from autograd_lite.training.history import History, WorkerError
 from autograd_lite.training.shards import Result, ShardProgram
 
@@ -195,43 +189,25 @@ def _settle(futures: list[Future[Answer]]) -> None:
         future.cancel()
 
 
-class ParallelEngine(CompiledEngine):
-    """The compiled engine, whose shards are computed by the workers of an executor.
+class InWorkers:
+    """The workers of an executor, who compute the shards.
 
     Parameters
     ----------
-    net, loss, optimizer, X, y, shards
-        As for `CompiledEngine`. A batch that is one shard is computed here.
     executor : concurrent.futures.Executor
         It stays open.
     """
 
-    def __init__(
-        self,
-        net: Callable[[Any], Any],
-        loss: Callable[[Any, Any], Any],
-        optimizer: Optimizer,
-        X: Any,
-        y: Any,
-        executor: Executor,
-        shards: int | None = None,
-    ) -> None:
-        super().__init__(net, loss, optimizer, X, y, shards)
+    def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._carriers = 1  # how many tasks of the next round bring the program along
         self._rounds = 0
 
-    def _build(self) -> None:
-        super()._build()
-        _at_home[self._shard_program.key] = self._shard_program
+    def running(self) -> AbstractContextManager[object]:
+        """Around the steps of an epoch, matrix products run in one thread."""
+        return one_blas_thread()
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Around the steps of an epoch: as in the compiled engine, and matrix products run in one thread."""
-        with one_blas_thread(), super().running():
-            yield
-
-    def _results(self, shards: list[tuple[Any, Any]]) -> list[Result]:
+    def results(self, program: ShardProgram, parameters: Any, shards: list[tuple[Any, Any]]) -> list[Result]:
         """The result of each shard, in order. Each has one slot, whoever computes it and however often.
 
         Raises
@@ -241,11 +217,13 @@ class ParallelEngine(CompiledEngine):
         TypeError
             If the program cannot be sent to a worker.
         """
+        _at_home[program.key] = program
         tasks = [(inputs, np.packbits(kept, axis=1)) for inputs, kept in shards]
         results: dict[int, Result] = {}
         while len(results) < len(tasks):
             missing: set[str] = set()
-            for i, answer in self._round({i: task for i, task in enumerate(tasks) if i not in results}):
+            left = {i: task for i, task in enumerate(tasks) if i not in results}
+            for i, answer in self._round(program, parameters, left):
                 if isinstance(answer, str):
                     missing.add(answer)
                 elif isinstance(answer, Exception):
@@ -255,11 +233,11 @@ class ParallelEngine(CompiledEngine):
             self._carriers = len(missing)  # a copy for each worker that lacks it
         return [results[i] for i in range(len(tasks))]
 
-    def _round(self, tasks: dict[int, tuple[Any, Any]]) -> list[tuple[int, Answer]]:
+    def _round(
+        self, program: ShardProgram, parameters: Any, tasks: dict[int, tuple[Any, Any]]
+    ) -> list[tuple[int, Answer]]:
         """Send tasks, and wait for all that comes back. After an error, or Ctrl-C, those not yet begun are cancelled."""
         self._rounds += 1
-        program = self._shard_program
-        parameters = self._parameters[: self._count]
         futures: dict[int, Future[Answer]] = {}
         try:
             for i, task in tasks.items():
@@ -269,19 +247,20 @@ class ParallelEngine(CompiledEngine):
             return [(i, future.result()) for i, future in futures.items()]
         except Exception as error:
             if isinstance(error, (pickle.PicklingError, TypeError, AttributeError)):
-                self._check_that_it_can_be_sent(error)
+                _check_that_it_can_be_sent(program, error)
             raise WorkerError(
                 f"a worker or its executor failed ({type(error).__name__}: {error})", History()
             ) from error
         finally:
             _settle(list(futures.values()))
 
-    def _check_that_it_can_be_sent(self, error: Exception) -> None:
-        try:
-            pickle.dumps(self._shard_program)
-        except Exception as reason:
-            raise TypeError(
-                f"the compiled program cannot be sent to a worker, because an operation of your own cannot be pickled:"
-                f" {reason}. Give define_op functions of a module that the workers can import, in place of lambdas and"
-                " inner functions; or take an executor of this process, such as ThreadPoolExecutor"
-            ) from error
+
+def _check_that_it_can_be_sent(program: ShardProgram, error: Exception) -> None:
+    try:
+        pickle.dumps(program)
+    except Exception as reason:
+        raise TypeError(
+            f"the compiled program cannot be sent to a worker, because an operation of your own cannot be pickled:"
+            f" {reason}. Give define_op functions of a module that the workers can import instead of lambdas and"
+            " inner functions; or take an executor of this process, such as ThreadPoolExecutor"
+        ) from error

@@ -50,11 +50,11 @@ def passes() -> str:
     program = compile(lambda x, y: losses.half_mse(net(x), y))
     program.backward(X, y)
     plan = program.plan(X, y)
-    terms = sum(term.kind in ("sum", "operation") for term in plan.form.terms)
+    scalars = sum(scalar.kind in ("sum", "operation") for scalar in plan.form.scalars)
     calls = program.buffered_source.count("out=")
     nodes = {
         "trace": ["run it once, read the graph", f"{len(plan.trace.nodes)} nodes"],
-        "normalise": ["sums of products", f"{terms} terms"],
+        "normalise": ["sums of products", f"{scalars} scalars"],
         "schedule": ["blocks, matrix products", f"{len(plan.program.statements)} instructions"],
         "differentiate": ["the backward pass", "chain rule by block"],
         "emit": ["NumPy code", f"{calls} array calls"],

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from autograd_lite import Value, fit, losses, nn, optim, predict
+from autograd_lite import Value, Workers, fit, losses, nn, optim, predict
 
 X = np.random.default_rng(0).normal(size=(12, 2))
 Y = (X[:, 0] + X[:, 1] > 0.0).astype(float)
@@ -257,7 +257,7 @@ def test_every_engine_goes_back_to_the_same_best_weights(callback):
 def test_training_through_an_executor_honours_them_too(callback):
     eager, wanted = outcome(callback, OPTIMIZERS["Adam"], "eager")
     with ThreadPoolExecutor(2) as executor:
-        shared, said = outcome(callback, OPTIMIZERS["Adam"], "auto", executor=executor, shards=2)
+        shared, said = outcome(callback, OPTIMIZERS["Adam"], "auto", workers=Workers(executor, shards=2))
     assert said == wanted
     np.testing.assert_allclose(shared, eager, rtol=1e-9, atol=1e-12)
 

@@ -316,9 +316,9 @@ def test_inside_detect_anomaly_training_stops_at_the_operation(engine):
     [
         ({"y": [1.0]}, ValueError, "got 4 and 1"),
         ({"X": [[1.0], ["a"], [2.0], [3.0]]}, ValueError, "X takes one number"),
-        ({"epochs": 0}, ValueError, "epochs is at least 1"),
-        ({"batch_size": 0}, ValueError, "batch_size is at least 1"),
-        ({"tolerance": -1.0}, ValueError, "tolerance is at least 0"),
+        ({"epochs": 0}, ValueError, "epochs must be a positive integer"),
+        ({"batch_size": 0}, ValueError, "batch_size must be a positive integer"),
+        ({"tolerance": -1.0}, ValueError, "tolerance must not be negative"),
         ({"engine": "steam"}, ValueError, "got 'steam'"),
         ({"metrics": ["precision"]}, ValueError, "no metric is called 'precision'; there are accuracy, r2"),
         ({"optimizer": "adam"}, TypeError, "fit takes an optimizer"),
@@ -589,10 +589,10 @@ def test_a_metric_takes_a_target_for_each_prediction():
         ({"validation": 0.2}, r"validation must be a pair \(X, y\) of data, got float: 0.2; .*train_test_split"),
         ({"validation": (X_LINE,)}, "validation must be a pair .* got 1 items"),
         ({"validation": (X_LINE, ["a"] * 4)}, "validation: y takes one number, .*scikit.Classifier"),
-        ({"epochs": "3"}, "epochs must be a whole number of at least 1, got str: '3'"),
-        ({"epochs": 3.0}, "epochs must be a whole number of at least 1, got float: 3.0"),
-        ({"batch_size": "3"}, "batch_size must be a whole number"),
-        ({"patience": "3"}, "patience must be a whole number"),
+        ({"epochs": "3"}, "epochs must be a positive integer, got str: '3'"),
+        ({"epochs": 3.0}, "epochs must be a positive integer, got float: 3.0"),
+        ({"batch_size": "3"}, "batch_size must be a positive integer"),
+        ({"patience": "3"}, "patience must be a positive integer"),
         ({"tolerance": "3"}, "tolerance must be a number, got str"),
         ({"callbacks": 3}, "callbacks must be functions of the history, got int: 3"),
         ({"callbacks": ["print"]}, "callbacks must be functions of the history, got str: 'print'"),
@@ -663,7 +663,7 @@ def test_accuracy_names_the_labels_that_it_cannot_read_before_the_first_step():
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
-def test_an_exception_hidden_by_a_later_operation_is_that_of_the_eager_engine(engine):
+def test_an_exception_hidden_by_a_later_operation_is_that_of_eager_training(engine):
     w = Value(1.0)
     net = lambda x: 1.0 / (1.0 + exp(w * x[0]))  # exp overflows at 1000, where a program would go on with 0
     X = np.linspace(0.1, 1.0, 40)

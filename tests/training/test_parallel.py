@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -16,8 +17,9 @@ from helpers import DEADLINE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import Value, data, define_op, exp, fit, losses, nn, optim
+from autograd_lite import Value, Workers, data, define_op, exp, fit, losses, nn, optim
 from autograd_lite.training import parallel, shards
+from autograd_lite.training.compiled import CompiledTrainer
 from autograd_lite.training.history import DivergedError, History, WorkerError
 from autograd_lite.training.parallel import one_blas_thread, run_shard
 from autograd_lite.training.shards import shard_sizes
@@ -37,10 +39,9 @@ def trained(executor=None, net=None, **options):
     """The net's parameters after a short training, and the history."""
     net = net or make_net()
     settings = {"loss": losses.binary_cross_entropy, "epochs": 3, "batch_size": 25, "seed": 0, "progress": False}
-    if executor is not None:
-        settings |= {"executor": executor}
+    shards = options.pop("shards", 4)
     if options.get("engine") != "eager":
-        settings |= {"shards": 4}
+        settings |= {"workers": Workers(executor, shards)}
     settings |= options
     if "optimizer" not in settings:
         settings["optimizer"] = optim.Adam(net.parameters(), lr=0.05)
@@ -60,7 +61,7 @@ class Inline(Executor):
         return future
 
 
-class Workers(Executor):
+class SeveralWorkers(Executor):
     """Acts as several worker processes that take tasks in turn: what goes in and out is pickled, and each has its cache."""
 
     def __init__(self, monkeypatch, count):
@@ -179,7 +180,7 @@ def test_spawned_processes_give_the_same_bits():
 @pytest.mark.parametrize("batch_size", [None, 7, 1])
 @pytest.mark.parametrize("make", [make_net, with_dropout], ids=["MLP", "dropout"])
 def test_the_workers_compute_what_fit_computes_alone(monkeypatch, make, batch_size):
-    weights, history = trained(Workers(monkeypatch, 3), make(), batch_size=batch_size)
+    weights, history = trained(SeveralWorkers(monkeypatch, 3), make(), batch_size=batch_size)
     expected, alone = trained(None, make(), batch_size=batch_size, shards=None)
     np.testing.assert_allclose(weights, expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(history.loss, alone.loss, rtol=1e-12)
@@ -205,7 +206,7 @@ def test_every_kind_of_training_is_the_same_through_workers(monkeypatch, options
             settings["optimizer"] = settings["optimizer"](net.parameters())
         return trained(executor, net, **settings)
 
-    weights, history = run(Workers(monkeypatch, 2))
+    weights, history = run(SeveralWorkers(monkeypatch, 2))
     expected, alone = run(None)
     assert (weights, history) == (expected, alone)
     options = options | {"shards": None}
@@ -233,7 +234,7 @@ def test_a_training_goes_on_with_another_executor_where_it_was_left():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
 def test_the_program_goes_to_the_workers_that_lack_it_and_then_no_more(monkeypatch, count):
-    workers = Workers(monkeypatch, count)
+    workers = SeveralWorkers(monkeypatch, count)
     sent = []
     trained(workers, epochs=5, shards=6, callbacks=[lambda history: sent.append(len(workers.programs))])
     assert set(workers.programs) == set(range(count))
@@ -263,7 +264,7 @@ def test_threads_find_the_program_at_home_and_nothing_is_kept_after_the_training
 
 
 def test_a_worker_that_starts_anew_or_joins_later_is_sent_it_then(monkeypatch):
-    workers = Workers(monkeypatch, 2)
+    workers = SeveralWorkers(monkeypatch, 2)
 
     def disturb(history):
         if len(history) == 1:
@@ -278,7 +279,7 @@ def test_a_worker_that_starts_anew_or_joins_later_is_sent_it_then(monkeypatch):
 
 
 def test_a_worker_keeps_a_few_programs_only(monkeypatch):
-    workers = Workers(monkeypatch, 1)
+    workers = SeveralWorkers(monkeypatch, 1)
     for _ in range(12):
         trained(workers, epochs=1)
     assert len(workers.caches[0]) == parallel._MOST_RECEIVED
@@ -286,7 +287,7 @@ def test_a_worker_keeps_a_few_programs_only(monkeypatch):
 
 
 def test_an_executor_that_answers_equal_tasks_from_memory_is_no_danger(monkeypatch):
-    class Remembering(Workers):
+    class Remembering(SeveralWorkers):
         def submit(self, function, /, *arguments):
             key = pickle.dumps(arguments)
             if key not in memory:
@@ -299,8 +300,9 @@ def test_an_executor_that_answers_equal_tasks_from_memory_is_no_danger(monkeypat
 
 def test_the_program_holds_nothing_of_the_net():
     net = nn.MLP(2, [40, 40, 1], seed=0)
-    engine = parallel.ParallelEngine(net, losses.mse, optim.SGD(net.parameters()), X, Y, Inline())
-    assert len(pickle.dumps(engine._shard_program)) < 5000
+    workers = Inline()
+    trainer = CompiledTrainer(net, losses.mse, optim.SGD(net.parameters()), X, Y, 4, parallel.InWorkers(workers))
+    assert len(pickle.dumps(trainer._shard_program)) < 5000
 
 
 def test_lambdas_of_net_loss_and_schedule_stay_at_home(pool):
@@ -383,7 +385,7 @@ def test_arithmetic_that_raises_in_a_worker_is_divergence(pool):
 
 
 def test_any_other_error_of_the_net_arrives_as_it_was_raised(monkeypatch):
-    _, run = climbing(refuses_above_1, Workers(monkeypatch, 2))
+    _, run = climbing(refuses_above_1, SeveralWorkers(monkeypatch, 2))
     with pytest.raises(LookupError, match="above 1") as caught:
         run()
     assert any("refuses_above_1" in note for note in caught.value.__notes__)
@@ -402,7 +404,7 @@ def is_odd_above_1(x):
 
 @pytest.mark.parametrize("kind", ["processes", "pretended workers"])
 def test_an_error_that_cannot_be_pickled_arrives_in_words(monkeypatch, pool, kind):
-    _, run = climbing(is_odd_above_1, pool if kind == "processes" else Workers(monkeypatch, 2))
+    _, run = climbing(is_odd_above_1, pool if kind == "processes" else SeveralWorkers(monkeypatch, 2))
     with pytest.raises(RuntimeError, match="OddError: odd: above 1") as caught:
         run()
     assert not isinstance(caught.value, WorkerError)
@@ -416,7 +418,7 @@ def test_divergence_is_told_as_without_an_executor(monkeypatch):
             trained(executor, net, X=[[1.0]] * 9, y=[0.0] * 9, loss=losses.mse)
         return str(caught.value)
 
-    assert message(Workers(monkeypatch, 2)) == message(None)
+    assert message(SeveralWorkers(monkeypatch, 2)) == message(None)
     assert "mul(1e+200, 1e+200) = inf" in message(None)
 
 
@@ -558,6 +560,26 @@ def test_the_errors_of_a_training_can_be_pickled(kind):
     assert (type(error), str(error), error.history) == (kind, "why", History([0.5]))
 
 
+@pytest.mark.parametrize("shards", [0, -1, 2.5, "4"])
+def test_a_wrong_number_of_shards_is_refused(shards):
+    with pytest.raises((ValueError, TypeError), match="shards must be a positive integer, got"):
+        Workers(2, shards)
+
+
+@pytest.mark.parametrize("workers", [1, 3, np.int64(2), Workers(2), Workers(Inline())])
+def test_a_number_of_workers_gives_the_bits_of_any_other(workers, monkeypatch):
+    monkeypatch.setattr(shards, "_PART", 200)  # so that there are several shards
+    alone = trained(None, shards=None, workers=Workers())
+    assert shard_sizes(25, 40) != (25,)
+    assert trained(None, workers=workers) == alone
+
+
+def test_the_threads_that_fit_started_end_with_it():
+    before = threading.active_count()
+    trained(2)
+    assert threading.active_count() == before
+
+
 # --- wrong arguments --------------------------------------------------------------------------------------------------
 
 
@@ -568,13 +590,15 @@ class Client:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"executor": "processes"}, TypeError, "executor is a concurrent.futures.Executor, got str"),
-        ({"executor": Client()}, TypeError, r"client.get_executor\(pure=False\)"),
-        ({"executor": Inline(), "engine": "eager"}, ValueError, "executor and shards go with engine='auto'"),
-        ({"shards": 3, "engine": "eager"}, ValueError, "executor and shards go with engine='auto'"),
-        ({"executor": Inline(), "shards": 0}, ValueError, "shards is at least 1"),
-        ({"executor": Inline(), "net": lambda x: exp(NUMBER) if x[0] > 0 else NUMBER}, TypeError, "cannot be compiled"),
-        ({"executor": Inline(), "X": np.ones((60, 3))}, ValueError, "takes 2 inputs, got 3"),
+        ({"workers": "processes"}, TypeError, "workers must be a number of threads, .* got str"),
+        ({"workers": True}, TypeError, "workers must be a number of threads, .* got bool"),
+        ({"workers": 2.0}, TypeError, "workers must be a number of threads, .* got float"),
+        ({"workers": 0}, ValueError, "workers must be a positive integer, got 0"),
+        ({"workers": Client()}, TypeError, r"client.get_executor\(pure=False\)"),
+        ({"workers": Inline(), "engine": "eager"}, ValueError, "workers go with engine='auto'"),
+        ({"workers": 2, "engine": "eager"}, ValueError, "workers go with engine='auto'"),
+        ({"workers": Inline(), "net": lambda x: exp(NUMBER) if x[0] > 0 else NUMBER}, TypeError, "cannot be compiled"),
+        ({"workers": Inline(), "X": np.ones((60, 3))}, ValueError, "takes 2 inputs, got 3"),
     ],
 )
 def test_wrong_arguments_are_refused(options, error, message):

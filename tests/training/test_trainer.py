@@ -1,4 +1,4 @@
-"""fit computes the same with the compiled engine as with the eager one."""
+"""fit computes the same with the compiled trainer as with the eager one."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograd_lite import Value, data, fit, losses, nn, optim, predict
-from autograd_lite.training.compiled import CompiledEngine
+from autograd_lite.training.compiled import CompiledTrainer
 
 X, Y = data.moons(40, 0.1, 0)
 
@@ -97,13 +97,13 @@ def test_a_net_that_decides_trains_eagerly_with_one_warning():
 
 def test_dropout_draws_a_mask_for_each_batch():
     net = nn.Sequential(nn.Layer(2, 50, None, seed=0), nn.Dropout(0.4, seed=1), nn.Layer(50, 1, None, seed=2))
-    engine = CompiledEngine(net, losses.mse, optim.SGD(net.parameters(), lr=0.0), X, Y)
-    first, second = (engine._loaded(range(40)).values[engine._mask_rows].copy() for _ in range(2))
+    trainer = CompiledTrainer(net, losses.mse, optim.SGD(net.parameters(), lr=0.0), X, Y)
+    first, second = (trainer._loaded(range(40)).values[trainer._samples.mask_rows].copy() for _ in range(2))
     assert set(np.unique(first)) == {0.0, 1.0 / 0.6}
     assert abs(first.mean() - 1.0) < 0.1
     assert (first != second).any()
-    assert engine.loss_and_gradient(range(40)) != engine.loss_and_gradient(range(40))
-    engine.write_back()
+    assert trainer.loss_and_gradient(range(40)) != trainer.loss_and_gradient(range(40))
+    trainer.write_back()
 
 
 def test_dropout_in_fit():

@@ -1,4 +1,4 @@
-"""The arguments of a compiled function: taken apart into arrays, checked, and put together again for one sample."""
+"""The arguments of a compiled function: taken apart into arrays, checked, and put together again for each sample."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Arguments:
     arrays : list of numpy.ndarray
         All arrays, in order.
     names : list of str
-        What each is called in the caller's terms, for messages: `argument 2`, `p['x']`.
+        The name of each in messages: `argument 2`, `p['x']`.
     key : hashable
-        What a program depends on: the structure, the shape of one sample, and the options.
+        What selects the program: the structure, the shape of one sample, and the options.
     structure : tuple
         How the arrays were taken out: by argument, then by option.
     has_values : bool
-        Whether there is a Value anywhere: the function is then to be called as it is.
+        Whether there is a Value anywhere. Then the function itself is called.
 
     Raises
     ------
@@ -88,7 +88,7 @@ class Arguments:
         i : int
             Which sample.
         convert : callable
-            Is given the numbers of each array, a float or nested lists of floats, and returns what stands for them.
+            Takes the numbers of each array, a float or nested lists of floats, and returns what replaces them.
 
         Returns
         -------
@@ -127,7 +127,7 @@ def _array(argument: Any, name: str) -> Any:
             hint = f": numpy.asarray({name if name.isidentifier() else 'x'}, dtype=float) says which element is not a number"
         raise TypeError(f"{name} must be an array of real numbers, got {_kind(argument, array)}{hint}")
     if array.ndim == 0:
-        raise ValueError(f"{name} is a single number; its first axis must be the batch")
+        raise ValueError(f"{name} is a single number: give an array whose first axis is the batch")
     return array
 
 

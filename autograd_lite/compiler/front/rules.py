@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from autograd_lite import ops
-from autograd_lite.compiler.front.terms import Product, Term
+from autograd_lite.compiler.front.scalars import Product, Scalar
 from autograd_lite.ops import Op
 
 
@@ -17,16 +17,16 @@ class Sum:
 
     products: dict[Product, float] = field(default_factory=dict)
     pairs: int = 0  # how many products of two factors it holds, or a little more
-    of_sums: bool = False  # whether sums of products were added to it as terms of their own
+    of_sums: bool = False  # whether sums of products were added to it as separate scalars
 
 
-Form = float | Term | Sum
+Form = float | Scalar | Sum
 
 
 class Builder(Protocol):
-    """What makes terms of sums and products: the rules ask it to."""
+    """Makes scalars of sums and products, for the rules below."""
 
-    def term(self, form: Form) -> Term | float: ...  # noqa: D102
+    def scalar(self, form: Form) -> Scalar | float: ...  # noqa: D102
 
     def add(self, total: Sum, form: Form, scale: float = 1.0) -> None: ...  # noqa: D102
 
@@ -41,7 +41,7 @@ def _power(n: Builder, base: Form, exponent: Form) -> Form | None:
     if exponent == 2.0:
         return n.multiply(base, base)
     if exponent == 3.0:
-        return n.multiply(n.term(n.multiply(base, base)), base)
+        return n.multiply(n.scalar(n.multiply(base, base)), base)
     return None
 
 
@@ -56,7 +56,7 @@ def _dot(n: Builder, *operands: Form) -> Form:
     total = Sum()
     products = total.products
     for left, right in zip(operands[:size], operands[size:-1], strict=True):
-        if isinstance(left, Term) and isinstance(right, Term):  # the usual case, in fewer steps
+        if isinstance(left, Scalar) and isinstance(right, Scalar):  # the usual case, in fewer steps
             i, j = left.index, right.index
             key = (i, j) if i < j else (j, i)
             products[key] = products.get(key, 0.0) + 1.0
@@ -75,7 +75,7 @@ RULES: dict[Op, Callable[..., Form | None]] = {
     ops.DIV: _quotient,
     ops.POW: _power,
     ops.TOTAL: lambda n, *xs: n.sum_of((0.0, *xs), (1.0,) * (len(xs) + 1)),
-    # Divided at last: a total that overflows makes the mean infinite, as in the operation itself.
-    ops.MEAN: lambda n, *xs: n.multiply(n.term(n.sum_of((0.0, *xs), (1.0,) * (len(xs) + 1))), 1.0 / len(xs)),
+    # Divided last, so that a total that overflows makes the mean infinite, as in the operation itself.
+    ops.MEAN: lambda n, *xs: n.multiply(n.scalar(n.sum_of((0.0, *xs), (1.0,) * (len(xs) + 1))), 1.0 / len(xs)),
     ops.DOT: _dot,
 }

@@ -21,7 +21,7 @@ from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
 
-# What detach() is in a program: the number itself, towards which nothing is sent back.
+# detach() in a program: the number itself, with the local derivative 0.
 def _same(x: float) -> float:
     return x
 
@@ -58,7 +58,7 @@ class Trace:
     shape : tuple of int
         The shape of the results; () for a single Value.
     stopped : set of int
-        The ids of the nodes that were computed under `no_grad()`: nothing is sent back through them.
+        The ids of the nodes that were computed under `no_grad()`: no gradient goes through them.
     """
 
     nodes: list[Value]
@@ -129,7 +129,7 @@ def _refuse_for_floats(function: Callable[..., Any], sample: Sample, error: Exce
     args, kwargs = sample(lambda numbers: numbers)
     try:
         function(*args, **kwargs)
-    except Exception:  # whatever it raises: then the first error is about the function, and not about Values
+    except Exception:  # whatever it raises, the first error is about the function and not about Values
         return
     raise TraceError(
         f"{line_of(error)}: {name_of(function)} takes plain numbers, but fails with the Values that it is compiled with"
@@ -140,12 +140,12 @@ def _refuse_for_floats(function: Callable[..., Any], sample: Sample, error: Exce
 def _try_watched_floats(function: Callable[..., Any], sample: Sample, watch: _Watch) -> None:
     """Run the function on floats that are watched as Values are: it may ask for the type before it decides."""
     args, kwargs = sample(lambda numbers: map_numbers(lambda number: _WatchedFloat(number, watch), numbers))
-    with suppress(Exception):  # what is wrong with plain floats is found, or allowed for, when they are compared
+    with suppress(Exception):  # errors on plain floats are found, or allowed for, when results are compared
         function(*args, **kwargs)
 
 
 def map_numbers(make: Callable[[float], Any], numbers: Any) -> Any:
-    """A float, or nested lists of floats, with what `make` makes of each."""
+    """A float, or nested lists of floats, with `make` applied to each."""
     return [map_numbers(make, item) for item in numbers] if isinstance(numbers, list) else make(numbers)
 
 
@@ -159,7 +159,7 @@ def _to_leaves(numbers: Any, leaves: list[Value]) -> Any:
 
 
 class OneNumber(list[Any]):
-    """A sample of shape (1,), which the function is not to take for the number in it: `[v] * 2` is `[v, v]`."""
+    """A sample of shape (1,), which the function must not treat as a number: `[v] * 2` is `[v, v]`."""
 
     def _refuse(self, *others: object) -> NoReturn:
         raise TraceError(
@@ -177,7 +177,7 @@ def flatten(result: Any, outputs: list[Value | float], function: Callable[..., A
     Raises
     ------
     TraceError
-        If it is no Value and no even sequence of them.
+        If it is neither a Value nor a regular sequence of Values.
     """
     if getattr(result, "ndim", None) == 0 and hasattr(result, "item"):  # of NumPy: a number, or an array of one Value
         result = result.item()
@@ -203,7 +203,7 @@ def name_of(function: Callable[..., Any]) -> str:
 def compiling() -> Iterator[None]:
     """Within this context Values record what is done with them, even where the caller is inside no_grad().
 
-    Nor does the garbage collector run: the passes make many objects and no garbage.
+    The garbage collector is off, because the passes make many objects and no garbage.
     """
     collects = gc.isenabled()
     thread = threading.get_ident()
@@ -227,7 +227,7 @@ _without_collector: Final[set[int]] = set()  # the threads that compile, and fou
 
 
 def _begin_in_child() -> None:
-    """Let a forked process have its collector, which a thread of its parent had stopped for a while."""
+    """Turn the collector on in a forked process, if a thread of its parent had turned it off for a while."""
     own = {threading.get_ident()}
     if _without_collector - own:
         gc.enable()
@@ -239,7 +239,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def is_compiling() -> bool:
-    """Whether this task is inside `compiling()`: a compiled function that is called then is only a function."""
+    """Whether this task is inside `compiling()`: a compiled function that is called then calls its function."""
     return _is_compiling.get()
 
 
@@ -254,22 +254,22 @@ _REMEDY: Final = {
     ".grad": "keep gradients out of the function",
     ".partials": "keep local derivatives out of the function; gradients() gives them as Values",
     "backward()": "use gradients(), which gives derivatives as Values",
-    "forward()": "compute with the Value itself: a program computes anew at each call",
+    "forward()": "compute with the Value itself: a program computes it again at each call",
     "the text": "keep what is printed, or decided by the text of a number, out of the function",
 }
 
 
-# Read by this package for its own purposes too: a net's parameters() are the keys of a dict.
+# This package reads these for its own purposes too: a net's parameters() are the keys of a dict.
 _READ_BY_US: Final = frozenset({"hash()", "the text", ".data", ".grad", ".partials", "backward()", "forward()"})
 
 
 class _Watch:
-    """What the function that is traced does besides building its graph.
+    """Notices what the traced function does besides building its graph.
 
     Attributes
     ----------
     refused : TraceError or None
-        The first thing that no graph records.
+        The first error, if the function did something that no graph records.
     stopped : list of Value
         The nodes that were made under `no_grad()`.
     """
@@ -319,7 +319,7 @@ class _Watch:
 
 
 class _WatchedFloat(float):
-    """A float that tells where a program decides by it, and whose sums and products do the same."""
+    """A float that reports decisions on it, as do its sums and products."""
 
     _watch: _Watch
 
@@ -368,5 +368,5 @@ setattr(_WatchedFloat, "__hash__", _deciding("__hash__", "hash()"))  # noqa: B01
 
 
 def watching() -> Context:
-    """Return a context in which what reads the number of a Value of the current task is a TraceError."""
+    """Return a context in which reading the number of a Value of the current task raises a TraceError."""
     return Context("watcher", _Watch())

@@ -1,4 +1,4 @@
-"""Where each term of a program lives."""
+"""Where each scalar of a program lives."""
 
 from __future__ import annotations
 
@@ -7,87 +7,87 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autograd_lite.compiler.front.terms import Term
+from autograd_lite.compiler.front.scalars import Scalar
 from autograd_lite.compiler.ir.grids import FactorList
 from autograd_lite.compiler.ir.program import Block, Statement
 from autograd_lite.compiler.ir.rows import Rows
 
 
-class Layout:
-    """Gives rows of the array and places of the parameter vector to terms, as they are scheduled.
+class Addresses:
+    """Gives rows of the array and places of the parameter vector to scalars, as they are scheduled.
 
     Parameters
     ----------
-    terms : list of Term
-        All terms, by number.
+    scalars : list of Scalar
+        All scalars, by number.
     """
 
-    def __init__(self, terms: list[Term]) -> None:
-        self.terms = terms
-        count = len(self.terms)
+    def __init__(self, scalars: list[Scalar]) -> None:
+        self.scalars = scalars
+        count = len(self.scalars)
         self.address = [-1] * count
         self.block_of = [-1] * count  # -1: the parameters
-        self.place_in = [(0, 0)] * count  # the coordinates (l, r) of a row in the grid that made it
+        self.cell_of = [(0, 0)] * count  # the coordinates (l, r) of the scalar in the grid that computes it
         self.rows = 0
         self.next_leaf = 0  # parameters come first in their vector, then what is computed from them
-        self.places = sum(t.kind == "parameter" for t in self.terms)
+        self.places = sum(t.kind == "parameter" for t in self.scalars)
         self.blocks: list[Block] = []
         self.statements: list[Statement] = []
         self.names: Counter[str] = Counter()
         self.ones: list[int] = []
-        self.fillers: dict[float, Term] = {}  # rows of one number, to bring operands of different length to the same
+        self.fillers: dict[float, Scalar] = {}  # rows of one number, which fill up operands of different lengths
 
     def new_block(
-        self, name: str, terms: Sequence[Term | None], coordinates: list[tuple[int, int]] | None = None
+        self, name: str, scalars: Sequence[Scalar | None], coordinates: list[tuple[int, int]] | None = None
     ) -> Rows:
-        """Give rows to terms, one after the other; None leaves a gap. Coordinates (l, r) are theirs in a grid."""
-        lane = next((term.lane for term in terms if term is not None), True)
-        start = self.rows if lane else self.places
-        index = np.arange(start, start + len(terms))
+        """Give rows to scalars, one after the other; None leaves a gap. `coordinates` are their (l, r) in a grid."""
+        batched = next((scalar.batched for scalar in scalars if scalar is not None), True)
+        start = self.rows if batched else self.places
+        index = np.arange(start, start + len(scalars))
         number = len(self.blocks)
-        for i, term in enumerate(terms):
-            if term is None:
+        for i, scalar in enumerate(scalars):
+            if scalar is None:
                 continue
-            self.address[term.index] = start + i
-            self.block_of[term.index] = number
-            self.place_in[term.index] = coordinates[i] if coordinates else (0, i)
-        if lane:
-            self.rows += len(terms)
+            self.address[scalar.index] = start + i
+            self.block_of[scalar.index] = number
+            self.cell_of[scalar.index] = coordinates[i] if coordinates else (0, i)
+        if batched:
+            self.rows += len(scalars)
         else:
-            self.places += len(terms)
-        self.blocks.append(Block(name, lane, start, len(terms)))
-        return Rows(lane, index)
+            self.places += len(scalars)
+        self.blocks.append(Block(name, batched, start, len(scalars)))
+        return Rows(batched, index)
 
     def row_of_ones(self) -> None:
-        """Leave a row of ones, which biases are multiplied by."""
+        """Add a row of ones, which biases are multiplied by."""
         self.ones.append(self.rows)
         self.rows += 1
 
-    def filler(self, number: float) -> Term:
+    def filler(self, number: float) -> Scalar:
         """A row that holds one number."""
         if number not in self.fillers:
-            term = Term(len(self.terms), "filler", lane=True, active=False)
-            self.terms.append(term)
+            scalar = Scalar(len(self.scalars), "filler", batched=True, active=False)
+            self.scalars.append(scalar)
             self.address.append(self.rows)
             self.block_of.append(-2)
-            self.place_in.append((0, 0))
+            self.cell_of.append((0, 0))
             self.rows += 1
-            self.fillers[number] = term
+            self.fillers[number] = scalar
         return self.fillers[number]
 
-    def place(self, term: Term) -> int:
-        """The address of a term; a parameter gets the next place of the vector at its first use."""
-        if self.address[term.index] < 0 and term.kind == "parameter":
-            self.address[term.index] = self.next_leaf
+    def address_of(self, scalar: Scalar) -> int:
+        """The address of a scalar; a parameter gets the next place of the vector at its first use."""
+        if self.address[scalar.index] < 0 and scalar.kind == "parameter":
+            self.address[scalar.index] = self.next_leaf
             self.next_leaf += 1
-        elif self.address[term.index] < 0:
-            self.address[term.index] = self.places
+        elif self.address[scalar.index] < 0:
+            self.address[scalar.index] = self.places
             self.places += 1
-        return self.address[term.index]
+        return self.address[scalar.index]
 
-    def rows_of(self, terms: list[Term]) -> Rows:
-        """The rows of terms as an operand."""
-        return Rows(terms[0].lane, np.array([self.place(t) for t in terms], dtype=np.intp))
+    def rows_of(self, scalars: list[Scalar]) -> Rows:
+        """The rows of scalars as an operand."""
+        return Rows(scalars[0].batched, np.array([self.address_of(t) for t in scalars], dtype=np.intp))
 
     def name(self, stem: str) -> str:
         """A new name for a block."""
@@ -95,16 +95,16 @@ class Layout:
         return f"{stem}{self.names[stem]}" if stem in ("z", "s") else f"{stem}_{self.names[stem]}"
 
     def sort_key(self, indices: FactorList | list[int]) -> list[int]:
-        """The addresses of terms by number; parameters without one come last, in their own order."""
+        """The addresses of scalars by number; parameters without one come last, in their own order."""
         return [a if (a := self.address[i]) >= 0 else 1_000_000_000 + i for i in indices]
 
     def block_for(
-        self, group: Sequence[Term | None], stem: str, coordinates: list[tuple[int, int]] | None = None
+        self, group: Sequence[Scalar | None], stem: str, coordinates: list[tuple[int, int]] | None = None
     ) -> Block:
-        """A new block, named by a stem unless that is a whole name already."""
+        """A new block. Its name begins with the stem, or is the stem if that ends in a digit."""
         self.new_block(stem if stem[-1].isdigit() else self.name(stem), group, coordinates)
         return self.blocks[-1]
 
     def side(self, i: int) -> tuple[bool, int, int, int]:
-        """By which the two factors of a product are told apart: the lesser one is the left one."""
-        return self.terms[i].lane, self.block_of[i], *self.place_in[i]
+        """What orders the two factors of a product: the lesser one is the left one."""
+        return self.scalars[i].batched, self.block_of[i], *self.cell_of[i]

@@ -1,8 +1,8 @@
-"""Backpropagation, instruction by instruction: from the statements of a program, those that compute its gradient.
+"""Backpropagation: for each statement of a program, from the last to the first, the ones that compute its gradient.
 
 Each forward instruction, taken from the last to the first, sends its gradient to its operands. A product of matrices
 sends products with the other factor; an operation sends the local derivative of its row of the operations table, which
-is run here on symbols and becomes array code like any other expression.
+runs here on symbols and becomes array code like any other expression.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Send:
         Where it goes. Rows that occur several times receive the sum.
     value : Formula, Part or Partial
         What is sent, in the shape `shape`.
-    lane : bool
-        Whether the value has one number a sample. If the target has not, it receives the sum over the batch.
+    batched : bool
+        Whether the value has one number for each sample. If the target has only one, it receives the sum over the batch.
     add : bool
         Whether something was sent there before.
     clear : Index
@@ -63,7 +63,7 @@ class Send:
     target: Rows
     value: Formula | Part | Partial
     shape: tuple[int, ...]
-    lane: bool
+    batched: bool
     add: bool = False
     clear: Index = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     with_bias: Send | None = None  # the same with the bias as a last column of the weights
@@ -71,7 +71,7 @@ class Send:
 
 
 def differentiate(program: Program) -> list[Send]:
-    """The backward pass of a program, its outputs' gradients being given."""
+    """The backward pass of a program, from the gradients of its outputs."""
     return _Differentiator(program).run()
 
 
@@ -79,7 +79,7 @@ class _Differentiator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.sends: list[Send] = []
-        # Where the gradient of each row is kept: elsewhere if it is equal to that of the one row which uses it.
+        # Where the gradient of each row is kept. A row that only one other uses, unchanged, shares that row's gradient.
         self.home = {True: np.arange(program.rows), False: np.arange(program.places)}
         self.uses = _count_uses(program)
         self.written = {True: np.zeros(program.rows, dtype=bool), False: np.zeros(program.places, dtype=bool)}
@@ -88,16 +88,16 @@ class _Differentiator:
         self.active[False][list(program.active_places)] = True
 
     def run(self) -> list[Send]:
-        for term, row in self.program.outputs:
-            if not isinstance(term, float):
-                self.written[term.lane][row] = True
+        for scalar, row in self.program.outputs:
+            if not isinstance(scalar, float):
+                self.written[scalar.batched][row] = True
         for statement in reversed(self.program.statements):
             target = statement.target
-            written = self.written[target.lane][target.index.ravel()]
-            if not written.any() or not self.active[target.lane][target.index.ravel()].any():
+            written = self.written[target.batched][target.index.ravel()]
+            if not written.any() or not self.active[target.batched][target.index.ravel()].any():
                 continue
-            gradient = Rows(target.lane, self.home[target.lane][target.index], True)
-            self._clear(target.lane, target.index.ravel()[~written])  # what nothing depends on
+            gradient = Rows(target.batched, self.home[target.batched][target.index], True)
+            self._clear(target.batched, target.index.ravel()[~written])  # what nothing depends on
             if statement.along_axis:
                 self._through_sum(statement, gradient)
             elif statement.op is not None:
@@ -116,27 +116,27 @@ class _Differentiator:
         self._clear(False, np.flatnonzero(~self.written[False]))  # parameters that the result does not depend on
         return self.sends
 
-    def _clear(self, lane: bool, rows: Index) -> None:
-        """Set the gradient of rows to zero that nothing was sent to."""
+    def _clear(self, batched: bool, rows: Index) -> None:
+        """Set the gradient of rows to zero if nothing was sent to them."""
         if len(rows):
-            self.sends.append(Send(Rows(lane, rows, True), Formula(Value(0.0), {}), (0,), lane, clear=rows))
-            self.written[lane][rows] = True
+            self.sends.append(Send(Rows(batched, rows, True), Formula(Value(0.0), {}), (0,), batched, clear=rows))
+            self.written[batched][rows] = True
 
-    def _send(self, to: Rows, value: Formula | Part | Partial, shape: tuple[int, ...], lane: bool) -> None:
+    def _send(self, to: Rows, value: Formula | Part | Partial, shape: tuple[int, ...], batched: bool) -> None:
         flat = to.index.ravel()
-        written = self.written[to.lane][flat]
+        written = self.written[to.batched][flat]
         if isinstance(value, Formula) and value.root in value.leaves and self._same_rows(to, value.leaves[value.root]):
-            self.home[to.lane][flat] = value.leaves[value.root].index.ravel()
-            self.written[to.lane][flat] = True
+            self.home[to.batched][flat] = value.leaves[value.root].index.ravel()
+            self.written[to.batched][flat] = True
             return
         clear = np.unique(flat[~written]) if written.any() and not written.all() else np.zeros(0, dtype=np.intp)
-        self.sends.append(Send(to.gradients(), value, shape, lane, bool(written.any()), clear))
-        self.written[to.lane][flat] = True
+        self.sends.append(Send(to.gradients(), value, shape, batched, bool(written.any()), clear))
+        self.written[to.batched][flat] = True
 
     def _same_rows(self, to: Rows, sent: Rows) -> bool:
-        """Whether a gradient is only handed on, row by row, so that no copy of it is needed."""
+        """Whether a gradient is passed on unchanged, row by row, so that it needs no copy."""
         flat = to.index.ravel()
-        if to.lane != sent.lane or to.index.shape != sent.index.shape or not to.lane:
+        if to.batched != sent.batched or to.index.shape != sent.index.shape or not to.batched:
             return False
         return bool((self.uses[flat] == 1).all()) and strides_of(sent.index) is not None
 
@@ -146,7 +146,7 @@ class _Differentiator:
         if part.with_bias is None or weights.add != bias.add or len(weights.clear) or len(bias.clear):
             return
         if any(send.target.overlaps(bias.target) for send in self.sends[first + 1 :] if send is not bias):
-            return  # it would be added before what is to be there first
+            return  # it would be added before the others are there
         _, columns, with_ones = part.with_bias
         assert isinstance(weights.value, Part)
         value = Part(1.0, (weights.value.factors[0], with_ones), weights.value.spec)
@@ -154,7 +154,7 @@ class _Differentiator:
         bias.in_weights = True
 
     def _wanted(self, rows: Rows) -> bool:
-        return bool(self.active[rows.lane][rows.index.ravel()].any())
+        return bool(self.active[rows.batched][rows.index.ravel()].any())
 
     # --- sums ---------------------------------------------------------------------------------------------------------
 
@@ -163,8 +163,8 @@ class _Differentiator:
             (rows,) = part.factors
             if self._wanted(rows):
                 spread = np.broadcast_to(gradient.index[..., None], rows.index.shape)
-                value = _scaled(part.coefficient, Rows(gradient.lane, spread, True), None)
-                self._send(rows, value, rows.index.shape, gradient.lane)
+                value = _scaled(part.coefficient, Rows(gradient.batched, spread, True), None)
+                self._send(rows, value, rows.index.shape, gradient.batched)
         elif part.spec:
             self._through_contraction(part, gradient)
         else:
@@ -174,7 +174,7 @@ class _Differentiator:
                 if self._wanted(rows):
                     other = factors[1 - i] if len(factors) == 2 else None
                     value = _scaled(part.coefficient * (1.0 + same), gradient, other)
-                    self._send(rows, value, shape, gradient.lane)
+                    self._send(rows, value, shape, gradient.batched)
 
     def _through_contraction(self, part: Part, gradient: Rows) -> None:
         inputs, out = part.spec.split("->")
@@ -182,15 +182,15 @@ class _Differentiator:
         a, b = part.factors
         sizes = {**dict(zip(left, a.index.shape)), **dict(zip(right, b.index.shape))}
         shape = [sizes[axis] for axis in out if axis != "n"]
-        d = Rows(gradient.lane, gradient.index.reshape(shape), True)
+        d = Rows(gradient.batched, gradient.index.reshape(shape), True)
         c = part.coefficient
         if a.key == b.key and left.replace("l", "r") == right and sizes.get("l", 1) == sizes.get("r", 1) == 1:
-            self._send(a, Part(2.0 * c, (d, b), f"{out},{right}->{left}"), a.index.shape, a.lane)
+            self._send(a, Part(2.0 * c, (d, b), f"{out},{right}->{left}"), a.index.shape, a.batched)
             return
         if self._wanted(a):
-            self._send(a, Part(c, (d, b), f"{out},{right}->{left}"), a.index.shape, a.lane)
+            self._send(a, Part(c, (d, b), f"{out},{right}->{left}"), a.index.shape, a.batched)
         if self._wanted(b):
-            self._send(b, Part(c, (a, d), f"{left},{out}->{right}"), b.index.shape, b.lane)
+            self._send(b, Part(c, (a, d), f"{left},{out}->{right}"), b.index.shape, b.batched)
 
     # --- operations ---------------------------------------------------------------------------------------------------
 
@@ -199,13 +199,13 @@ class _Differentiator:
         assert op is not None
         symbols: list[Any] = []
         leaves: dict[Value, Rows] = {}
-        for operand, number in zip(s.operands, s.sample, strict=False):
+        for operand, number in zip(s.operands, s.traced, strict=False):
             if isinstance(operand, Rows):
                 symbols.append(Value(number))
                 leaves[symbols[-1]] = operand
             else:
                 symbols.append(operand)
-        result, sent = Value(s.sample[-1]), Value(1.0)
+        result, sent = Value(s.traced[-1]), Value(1.0)
         leaves[result], leaves[sent] = s.target, gradient
         partials = _partials_on_symbols(op, symbols, result)
         for i, operand in enumerate(s.operands):
@@ -218,7 +218,7 @@ class _Differentiator:
                 if isinstance(partial, float) and partial == 0.0:
                     continue
                 value = Formula(sent if isinstance(partial, float) and partial == 1.0 else sent * partial, leaves)
-            self._send(operand, value, s.shape, gradient.lane)
+            self._send(operand, value, s.shape, gradient.batched)
 
     def _through_sum(self, s: Statement, gradient: Rows) -> None:
         """Each of the summands, which lie along the last axis, receives the gradient of their sum."""
@@ -226,31 +226,31 @@ class _Differentiator:
         (rows,) = s.operands
         assert isinstance(rows, Rows)
         if self._wanted(rows):
-            spread = Rows(rows.lane, np.broadcast_to(gradient.index[..., None], rows.index.shape), True)
-            self._send(rows, _scaled(1.0, spread, None), rows.index.shape, gradient.lane)
+            spread = Rows(rows.batched, np.broadcast_to(gradient.index[..., None], rows.index.shape), True)
+            self._send(rows, _scaled(1.0, spread, None), rows.index.shape, gradient.batched)
 
 
 def _partials_on_symbols(op: ops.Op, symbols: list[Any], result: Value) -> tuple[Any, ...] | None:
-    """The local derivatives as expressions; None of an operation of one's own whose rule needs floats."""
+    """The local derivatives as expressions; None for a user's operation whose rule needs floats."""
     if ops.TABLE.get(op.name) is op:
         return op.partials(*symbols, result)
     try:
         with watching():
             return op.partials(*symbols, result)
-    except Exception:  # whatever a rule for floats does with what is none; on floats it will tell itself
+    except Exception:  # a rule for floats may raise anything here; on floats it raises its own error
         return None
 
 
 def _count_uses(program: Program) -> Index:
-    """How often each row of the array is an operand; an output counts twice, for it is not to be written over."""
+    """How often each row of the array is an operand; an output counts twice, because it must not be overwritten."""
     uses = np.zeros(program.rows, dtype=np.intp)
     for s in program.statements:
         operands = [x for x in s.operands if isinstance(x, Rows)]
         for rows in [*operands, *[factor for part in s.parts for factor in part.factors]]:
-            if rows.lane:
+            if rows.batched:
                 np.add.at(uses, rows.index.ravel(), 1)
-    for term, row in program.outputs:
-        if not isinstance(term, float) and term.lane:
+    for scalar, row in program.outputs:
+        if not isinstance(scalar, float) and scalar.batched:
             uses[row] += 2
     return uses
 

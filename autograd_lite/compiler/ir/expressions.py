@@ -13,7 +13,7 @@ from autograd_lite.compiler.front.trace import DETACH
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
-# What NumPy calls a row of the table, where it is not by the row's own name.
+# NumPy's names for rows of the table, where they differ from the row's own.
 _NUMPY_NAMES = {
     "sub": "subtract",
     "mul": "multiply",
@@ -24,11 +24,11 @@ _NUMPY_NAMES = {
 }
 
 
-# NumPy's own of these names say nan if either operand is nan; Python's, and so ours, return the first then.
+# NumPy's own of these names say nan if either operand is nan; Python's and ours return the first.
 _EXTREMES = {ops.MAXIMUM: ("fmax", ">"), ops.MINIMUM: ("fmin", "<")}
 
 
-class Call(NamedTuple):
+class ArrayCall(NamedTuple):
     """One array function applied to operands: names of arrays, numbers, or earlier calls by number."""
 
     function: str
@@ -58,7 +58,7 @@ def formula_of(op: Op, operands: tuple[float | None, ...]) -> tuple[Value | floa
 
 def calls_of(
     root: Value, names: dict[Value, str], function: Callable[[Op], str | None], other: Callable[[Op], str]
-) -> tuple[list[Call], str | float | int]:
+) -> tuple[list[ArrayCall], str | float | int]:
     """The array functions that compute an expression, in order.
 
     Parameters
@@ -70,22 +70,22 @@ def calls_of(
     function : callable
         The name of the array function of a row, if there is one. A row without is replaced by its formula.
     other : callable
-        What to call for a row that has neither.
+        The name to call for a row that has neither.
 
     Returns
     -------
-    calls : list of Call
+    calls : list of ArrayCall
     result : str, float or int
         The result: a name, a number or the number of a call.
     """
-    calls: list[Call] = []
+    calls: list[ArrayCall] = []
     known: dict[Any, int] = {}
 
     def call(name: str, operands: tuple[Any, ...]) -> int:
         key = (name, *[(type(x), x) for x in operands])
         if key not in known:
             known[key] = len(calls)
-            calls.append(Call(name, operands))
+            calls.append(ArrayCall(name, operands))
         return known[key]
 
     def run(result: Value, results: dict[Value, Any]) -> Any:
@@ -114,7 +114,7 @@ def calls_of(
 
 
 def plus(left: Value | float, right: Value | float, c: float = 1.0) -> Value:
-    """left + c * right, written as short as can be."""
+    """left + c * right, in the shortest form."""
     if c == -1.0 and not (isinstance(left, float) and left == 0.0):
         return left - right  # type: ignore[return-value]
     if c != 1.0:

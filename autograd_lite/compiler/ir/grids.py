@@ -2,7 +2,7 @@
 
 Each sum Σₖ aₖ·bₖ is a list of left factors and a list of right factors. Where several left lists meet the same set of
 right lists, each with each, the sums form a grid: out[l, r] = Σₖ left[l, k] · right[r, k], which is a matrix product.
-A dense layer, a convolution (right lists: the windows), attention scores and the mixing of attention values all are.
+A dense layer, a convolution (its windows are the right lists), attention scores and their weighted sums are all grids.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Grid(NamedTuple):
     lefts, rights : list of lists
         For each grid of the stack, its left and its right factor lists.
     members : dict
-        Which sum has these two lists. A cell of the grid that no sum fills is missing here.
+        The number of the sum with these two lists. A cell of the grid that no sum fills is missing here.
     """
 
     lefts: list[list[FactorList]]
@@ -39,13 +39,13 @@ def find_grids(
     sums : list of pairs
         The left and the right factors of each sum.
     address : callable
-        By which right lists are put in order.
+        The sort key of right lists.
 
     Returns
     -------
     grids : list of Grid
     left over : list of int
-        The numbers of sums that repeat an earlier one's lists.
+        The numbers of the sums whose lists repeat those of an earlier one.
     """
     members: dict[tuple[FactorList, FactorList], int] = {}
     met: dict[FactorList, list[FactorList]] = {}

@@ -1,4 +1,4 @@
-"""What the passes hand on: array instructions, and where their numbers live."""
+"""The program that the passes share: array instructions, and the addresses of their numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd_lite.compiler.front.terms import Term
+from autograd_lite.compiler.front.scalars import Scalar
 from autograd_lite.compiler.ir.rows import Index, Rows
 from autograd_lite.ops import Op
 
@@ -16,7 +16,7 @@ class Block(NamedTuple):
     """A run of rows that one instruction computes."""
 
     name: str
-    lane: bool
+    batched: bool
     start: int
     size: int
 
@@ -32,7 +32,9 @@ class Part:
     coefficient: float
     factors: tuple[Rows, ...]
     spec: str = ""
-    with_bias: tuple[Part, Rows, Rows] | None = None  # the bias, if it can be a last column: that column included
+    with_bias: tuple[Part, Rows, Rows] | None = (
+        None  # the bias, if it can be a last column, and the operands with that column
+    )
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Statement:
     shape: tuple[int, ...]
     op: Op | None = None
     operands: tuple[Rows | float, ...] = ()
-    sample: tuple[float, ...] = ()
+    traced: tuple[float, ...] = ()
     constant: float = 0.0
     parts: list[Part] = field(default_factory=list)
 
@@ -56,7 +58,7 @@ class Statement:
     def target(self) -> Rows:
         """The rows that it computes."""
         rows = np.arange(self.block.start, self.block.start + self.block.size)
-        return Rows(self.block.lane, rows.reshape(self.shape))
+        return Rows(self.block.batched, rows.reshape(self.shape))
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Program:
     inputs: list[Index]
     ones: list[int]
     fillers: dict[float, int]
-    outputs: list[tuple[Term | float, int]]
+    outputs: list[tuple[Scalar | float, int]]
     parameters: Index
     constants: list[tuple[int, float]]
     rows: int

@@ -24,7 +24,7 @@ class Rows:
 
     Parameters
     ----------
-    lane : bool
+    batched : bool
         Whether these are rows of the array, with one number a sample, or entries of the parameter vector.
     index : array of int
         The row numbers.
@@ -32,27 +32,27 @@ class Rows:
         Whether the gradient of these rows is meant, and not their value.
     """
 
-    lane: bool
+    batched: bool
     index: Index
     gradient: bool = False
 
     def shaped(self, shape: tuple[int, ...]) -> Rows:
         """The same rows in another shape."""
-        return Rows(self.lane, self.index.reshape(shape), self.gradient)
+        return Rows(self.batched, self.index.reshape(shape), self.gradient)
 
     def gradients(self) -> Rows:
         """The gradient of these rows."""
-        return Rows(self.lane, self.index, True)
+        return Rows(self.batched, self.index, True)
 
     def overlaps(self, other: Rows) -> bool:
         """Whether some row belongs to both."""
-        same_array = (self.lane, self.gradient) == (other.lane, other.gradient)
+        same_array = (self.batched, self.gradient) == (other.batched, other.gradient)
         return same_array and bool(np.isin(self.index, other.index).any())
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What tells it from other operands."""
-        return self.lane, self.gradient, self.index.shape, self.index.tobytes()
+        """What distinguishes it from other operands."""
+        return self.batched, self.gradient, self.index.shape, self.index.tobytes()
 
 
 def strides_of(index: Index) -> tuple[int, ...] | None:
@@ -66,7 +66,7 @@ def strides_of(index: Index) -> tuple[int, ...] | None:
     >>> strides_of(numpy.array([1, 2, 4])) is None
     True
     """
-    if index.size == 1:  # of many programs most operands are
+    if index.size == 1:  # most operands of many programs
         return (0,) * index.ndim
     start = index.flat[0]
     steps = tuple(
@@ -121,8 +121,8 @@ def full_shape(shape: tuple[int, ...] | None, group: list[Any]) -> tuple[int, ..
 
 
 def partition(group: list[T], signature: Callable[[T], object]) -> list[list[T]]:
-    """Group items by what a function says of them, in order of first appearance."""
+    """Group items by the result of a function, in order of first appearance."""
     parts: dict[object, list[T]] = {}
-    for term in group:
-        parts.setdefault(signature(term), []).append(term)
+    for item in group:
+        parts.setdefault(signature(item), []).append(item)
     return list(parts.values())

@@ -15,9 +15,9 @@ from autograd_lite.compiler.numpy.operands import SAMPLES
 
 
 class Code:
-    """The program of one traced function as Python code, and what it takes to make its arrays.
+    """The program of one traced function as Python code, with what is needed to make its arrays.
 
-    It keeps nothing of the graph, so that it is small; and it can be pickled, to run elsewhere.
+    It keeps nothing of the graph, so it is small. It can be pickled, to run elsewhere.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class Code:
         self.code: CodeType = _compiled(self.source)
         self.rows, self.places = program.rows, program.places
         self.ones, self.fillers, self.numbers = program.ones, program.fillers, program.constants
-        # Where each output is: whether it is a row, and which; or the number that it is.
+        # Each output: whether it is a row of the array, and which; or a constant.
         self.outputs: list[float | tuple[bool, int]] = [
-            x if isinstance(x, float) else (x.lane, row) for x, row in program.outputs
+            x if isinstance(x, float) else (x.batched, row) for x, row in program.outputs
         ]
         self.buffers, self.views, self.constants = operands.buffers, operands.views, operands.constants
 
@@ -94,8 +94,8 @@ class Bound:
             arrays[name] = np.zeros([samples if n == SAMPLES else n for n in shape], dtype)
         for name, constant in code.constants.items():
             if isinstance(constant, tuple) and constant[0] == "flat":
-                _, buffer, lane = constant
-                arrays[name] = arrays[buffer].reshape((-1, samples) if lane else (-1,))
+                _, buffer, batched = constant
+                arrays[name] = arrays[buffer].reshape((-1, samples) if batched else (-1,))
             elif isinstance(constant, np.ndarray) and constant.dtype.kind == "f":
                 arrays[name] = constant.astype(dtype)
             else:
@@ -109,8 +109,8 @@ class Bound:
         for output in code.outputs:
             if isinstance(output, float):
                 continue
-            lane, row = output
-            if lane:
+            batched, row = output
+            if batched:
                 self.d_values[row] = 1.0 / samples
             else:
                 self.d_parameters[row] = 1.0

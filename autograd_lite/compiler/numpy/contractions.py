@@ -15,7 +15,7 @@ class Contractions:
     def __init__(self, operands: Operands) -> None:
         self.operands = operands
 
-    def write(self, part: Part, base: str, out_index: Index, lane: bool, target: Rows | None = None) -> str:
+    def write(self, part: Part, base: str, out_index: Index, batched: bool, target: Rows | None = None) -> str:
         """One `matmul` where the axes allow it, else `multiply` or `einsum`."""
         inputs, out = part.spec.split("->")
         letters = inputs.split(",")
@@ -25,13 +25,13 @@ class Contractions:
         a, b, out = ["".join([x for x in axes if x == "n" or sizes[x] > 1]) for axes in (*letters, out)]
         index = out_index.reshape([sizes[x] for x in out if x != "n"])
         stem = self.operands.stem(target) if target is not None else base + "_as"
-        flat = self._reshaped_base(base, lane)
+        flat = self._reshaped_base(base, batched)
         summed = [x for x in a if x in b and x not in out]
 
         def out_view(order: str) -> str:
             axes = order.replace("n", "")
             moved = _moved(index, out.replace("n", ""), axes)
-            samples = ("last" if order.endswith("n") else "before last") if lane else "none"
+            samples = ("last" if order.endswith("n") else "before last") if batched else "none"
             return self.operands.view_of(flat, moved, samples, stem)
 
         (rows_a, rows_b) = part.factors
@@ -47,12 +47,12 @@ class Contractions:
             result = self._matmul(rows_a, a, rows_b, b, out, summed, sizes, out_view)
         return result
 
-    def _reshaped_base(self, base: str, lane: bool) -> str:
+    def _reshaped_base(self, base: str, batched: bool) -> str:
         """A buffer with several axes, seen as rows."""
         if base not in self.operands.buffers:
             return base
         name = base + "_flat"
-        self.operands.constants[name] = ("flat", base, lane)
+        self.operands.constants[name] = ("flat", base, batched)
         return name
 
     def _matmul(
@@ -90,10 +90,10 @@ class Contractions:
         return result
 
     def _aligned(self, rows: Rows, axes: str, order: str) -> str:
-        """An operand with its axes in this order; those that it does not have are of size 1."""
+        """An operand with its axes in this order; axes that it does not have get the size 1."""
         index = rows.index.reshape([n for n in rows.index.shape if n > 1])
         moved = _moved(index, axes.replace("n", ""), "".join([x for x in order if x != "n"]))
-        if not rows.lane:
+        if not rows.batched:
             samples = "one" if order.endswith("n") and "n" not in axes else "none"
             return self.operands.view(rows, samples, moved)
         return self.operands.view(rows, "last" if order.endswith("n") else "before last", moved)

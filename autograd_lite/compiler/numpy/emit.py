@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compiler.ir.differentiate import Formula, Partial, Send
-from autograd_lite.compiler.ir.expressions import Call, call_text, calls_of, numpy_name, partial_on_arrays, plus
+from autograd_lite.compiler.ir.expressions import ArrayCall, call_text, calls_of, numpy_name, partial_on_arrays, plus
 from autograd_lite.compiler.ir.program import Part, Program, Statement
 from autograd_lite.compiler.ir.rows import Rows, strides_of
 from autograd_lite.compiler.numpy.contractions import Contractions
@@ -40,9 +40,9 @@ class Emitter:
             self.operands.lines.append(f"{reduction}.reduce({view}, axis={len(s.shape)}, out={out})")
             return
         if s.op is not None:
-            operands = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.sample, strict=False)]
+            operands = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.traced, strict=False)]
             leaves = {o: x for o, x in zip(operands, s.operands) if isinstance(o, Value) and isinstance(x, Rows)}
-            self._formula(Formula(s.op(*operands), leaves), target, s.shape, target.lane)
+            self._formula(Formula(s.op(*operands), leaves), target, s.shape, target.batched)
             return
         parts = sorted(s.parts, key=lambda part: (not part.spec, part.coefficient < 0.0))
         if parts[0].with_bias is not None:
@@ -55,13 +55,13 @@ class Emitter:
         for i, part in enumerate(parts):
             if part.spec and i == 0:
                 out = self._contraction_into(part, target, s.shape)
-                term = Value(1.0)
-                leaves[term] = target
-                root = plus(term, root)
+                contraction = Value(1.0)
+                leaves[contraction] = target
+                root = plus(contraction, root)
             elif part.spec:
-                shape = self._full(s.shape, target.lane)
+                shape = self._full(s.shape, target.batched)
                 buffer = self.operands.take_buffer(shape)
-                self._reduce_or_multiply(part, buffer, s.shape, target.lane)
+                self._reduce_or_multiply(part, buffer, s.shape, target.batched)
                 here = self.operands.view(target)
                 self.operands.lines.append(f"add({here}, {buffer}, out={here})")
                 self.operands.give_back(buffer, shape)
@@ -72,18 +72,18 @@ class Emitter:
                 root = plus(root, product, part.coefficient)
         assert isinstance(root, Value)
         if root.op is not None or not out:
-            self._formula(Formula(root, leaves), target, s.shape, target.lane)
+            self._formula(Formula(root, leaves), target, s.shape, target.batched)
 
     def _contraction_into(self, part: Part, target: Rows, shape: Shape) -> str:
         out = self.operands.view(target)
-        self._reduce_or_multiply(part, None, shape, target.lane, target)
+        self._reduce_or_multiply(part, None, shape, target.batched, target)
         return out
 
-    def _full(self, shape: Shape, lane: bool) -> Shape:
-        return (*shape, SAMPLES) if lane else shape
+    def _full(self, shape: Shape, batched: bool) -> Shape:
+        return (*shape, SAMPLES) if batched else shape
 
     def _reduce_or_multiply(
-        self, part: Part, buffer: str | None, shape: Shape, lane: bool, target: Rows | None = None
+        self, part: Part, buffer: str | None, shape: Shape, batched: bool, target: Rows | None = None
     ) -> None:
         """Write a sum or a contraction into a buffer, or straight to its target."""
         if part.spec == "sum":
@@ -95,18 +95,18 @@ class Emitter:
             if target is None:
                 assert buffer is not None
                 size = int(np.prod(shape, dtype=int))
-                scaled = self._contractions.write(part, buffer, np.arange(size).reshape(shape), lane)
+                scaled = self._contractions.write(part, buffer, np.arange(size).reshape(shape), batched)
             else:
-                base = ("d_" if target.gradient else "") + ("values" if lane else "parameters")
-                scaled = self._contractions.write(part, base, target.index, lane, target)
+                base = ("d_" if target.gradient else "") + ("values" if batched else "parameters")
+                scaled = self._contractions.write(part, base, target.index, batched, target)
         if part.coefficient != 1.0:
             self.operands.lines.append(f"multiply({scaled}, {part.coefficient!r}, out={scaled})")
 
     # --- number by number ---------------------------------------------------------------------------------------------
 
-    def _formula(self, formula: Formula, target: Rows | None, shape: Shape, lane: bool, buffer: str = "") -> str:
+    def _formula(self, formula: Formula, target: Rows | None, shape: Shape, batched: bool, buffer: str = "") -> str:
         """Compute an expression into its target or into a buffer; return the name of the result."""
-        names = {leaf: self._operand(rows, lane) for leaf, rows in formula.operands().items()}
+        names = {leaf: self._operand(rows, batched) for leaf, rows in formula.operands().items()}
         calls, result = calls_of(formula.root, names, numpy_name, self._other)
         if isinstance(result, str) and target is None:
             return result
@@ -114,22 +114,22 @@ class Emitter:
         if not isinstance(result, int):
             self.operands.lines.append(f"{out}[...] = {result}")
             return out
-        self._run(calls, result, out, self._full(shape, lane))
+        self._run(calls, result, out, self._full(shape, batched))
         return out
 
-    def _operand(self, rows: Rows, lane: bool) -> str:
-        return self.operands.view(rows, "one" if lane and not rows.lane else None)
+    def _operand(self, rows: Rows, batched: bool) -> str:
+        return self.operands.view(rows, "one" if batched and not rows.batched else None)
 
-    def _run(self, calls: list[Call], result: int, out: str, shape: Shape) -> None:
+    def _run(self, calls: list[ArrayCall], result: int, out: str, shape: Shape) -> None:
         last_use = {operand: i for i, call in enumerate(calls) for operand in call.operands if type(operand) is int}
-        place: dict[int, str] = {}
+        result_of: dict[int, str] = {}
         read_later = {x for call in calls[1:] for x in call.operands if isinstance(x, str)}
         free = [] if out in read_later else [out]
         taken: list[str] = []
         for i, call in enumerate(calls):
-            texts = [x if isinstance(x, str) else place[x] if type(x) is int else repr(x) for x in call.operands]
+            texts = [x if isinstance(x, str) else result_of[x] if type(x) is int else repr(x) for x in call.operands]
             for operand in {x for x in call.operands if type(x) is int and last_use[x] == i}:
-                free.append(place[operand])
+                free.append(result_of[operand])
             if i == result:
                 to = out
             elif free:
@@ -137,7 +137,7 @@ class Emitter:
             else:
                 to = self.operands.take_buffer(shape)
                 taken.append(to)
-            place[i] = to
+            result_of[i] = to
             self.operands.lines.append(call_text(call.function, texts, to))
         for name in taken:
             self.operands.give_back(name, shape)
@@ -156,9 +156,9 @@ class Emitter:
         if send.in_weights:
             return
         send = send.with_bias or send
-        base = "d_values" if send.target.lane else "d_parameters"
+        base = "d_values" if send.target.batched else "d_parameters"
         if len(send.clear):
-            rows = Rows(send.target.lane, send.clear, True)
+            rows = Rows(send.target.batched, send.clear, True)
             if strides_of(send.clear) is not None:
                 self.operands.lines.append(f"{self.operands.view(rows)}[...] = 0.0")
             else:
@@ -168,40 +168,40 @@ class Emitter:
         index = send.target.index.reshape(send.shape)
         axes = [i for i, n in enumerate(send.shape) if n > 1 and (index == index.take([0], axis=i)).all()]
         reduced = index[tuple([0 if i in axes else slice(None) for i in range(index.ndim)])]
-        if send.lane and not send.target.lane and not _sums_samples(send.value):
+        if send.batched and not send.target.batched and not _sums_samples(send.value):
             axes.append(len(send.shape))
-        lane_value = send.target.lane or (send.lane and not _sums_samples(send.value))
-        target = Rows(send.target.lane, reduced, True)
+        batched_value = send.target.batched or (send.batched and not _sums_samples(send.value))
+        target = Rows(send.target.batched, reduced, True)
         unique = len(np.unique(reduced)) == reduced.size
         direct = unique and strides_of(reduced) is not None
         if direct and not axes and not send.add:
-            self._value(send, target, "", lane_value)
+            self._value(send, target, "", batched_value)
             return
-        full = self._full(send.shape, lane_value)
+        full = self._full(send.shape, batched_value)
         buffer = self.operands.take_buffer(full)
-        value = self._value(send, None, buffer, lane_value)
+        value = self._value(send, None, buffer, batched_value)
         self._deliver(send, target, value, axes, direct, unique, base)
         self.operands.give_back(buffer, full)
 
-    def _value(self, send: Send, target: Rows | None, buffer: str, lane: bool) -> str:
+    def _value(self, send: Send, target: Rows | None, buffer: str, batched: bool) -> str:
         value = send.value
         if isinstance(value, Formula):
-            return self._formula(value, target, send.shape, lane, buffer)
+            return self._formula(value, target, send.shape, batched, buffer)
         if isinstance(value, Partial):
-            texts = [self._operand(x, lane) if isinstance(x, Rows) else repr(x) for x in value.operands]
+            texts = [self._operand(x, batched) if isinstance(x, Rows) else repr(x) for x in value.operands]
             rule = self.operands.constant(partial_on_arrays(value.op, value.operand), "d_own")
             out = buffer if target is None else self.operands.view(target)
             self.operands.lines.append(f"{out}[...] = {rule}({', '.join(texts)})")
-            self.operands.lines.append(f"multiply({out}, {self._operand(value.gradient, lane)}, out={out})")
+            self.operands.lines.append(f"multiply({out}, {self._operand(value.gradient, batched)}, out={out})")
             return out
-        self._reduce_or_multiply(value, buffer or None, send.shape, lane, target)
+        self._reduce_or_multiply(value, buffer or None, send.shape, batched, target)
         return buffer
 
     def _deliver(
         self, send: Send, target: Rows, value: str, axes: list[int], direct: bool, unique: bool, base: str
     ) -> None:
         """Add up what goes to the same place, and write it there or add it."""
-        shape = self._full(target.index.shape, target.lane)
+        shape = self._full(target.index.shape, target.batched)
         buffer = ""
         if axes:
             which = str(axes[0]) if len(axes) == 1 else repr(tuple(axes))
@@ -226,10 +226,10 @@ class Emitter:
     def _scatter(self, send: Send, target: Rows, value: str, base: str) -> None:
         """Several numbers for one row: added up by a matrix of zeros and ones."""
         flat = target.index.ravel()
-        wanted = np.array([row in self._active[target.lane] for row in flat.tolist()])
-        rows, places = np.unique(flat[wanted], return_inverse=True)
-        if len(rows) == len(places):  # only rows that need no gradient came several times
-            last = f"({len(flat)}, -1)" if target.lane else f"({len(flat)},)"
+        wanted = np.array([row in self._active[target.batched] for row in flat.tolist()])
+        rows, positions = np.unique(flat[wanted], return_inverse=True)
+        if len(rows) == len(positions):  # only rows that need no gradient came several times
+            last = f"({len(flat)}, -1)" if target.batched else f"({len(flat)},)"
             chosen = self.operands.constant(np.flatnonzero(wanted), "wanted")
             at = self.operands.constant(flat[wanted], "at")
             self.operands.lines.append(f"{base}[{at}] {'+=' if send.add else '='} {value}.reshape{last}[{chosen}]")
@@ -240,10 +240,10 @@ class Emitter:
             self.operands.lines.append(f"add.at({base}, {self.operands.constant(target.index, 'at')}, {value})")
             return
         matrix = np.zeros((len(rows), len(flat)))
-        matrix[places, np.flatnonzero(wanted)] = 1.0
+        matrix[positions, np.flatnonzero(wanted)] = 1.0
         adder = self.operands.constant(matrix, "adder")
-        last = f"({len(flat)}, -1)" if target.lane else f"({len(flat)},)"
-        to = Rows(target.lane, rows, True)
+        last = f"({len(flat)}, -1)" if target.batched else f"({len(flat)},)"
+        to = Rows(target.batched, rows, True)
         if strides_of(rows) is not None and not send.add:
             self.operands.lines.append(f"matmul({adder}, {value}.reshape{last}, out={self.operands.view(to)})")
         elif strides_of(rows) is not None:

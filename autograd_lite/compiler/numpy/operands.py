@@ -13,7 +13,7 @@ SAMPLES = -1  # in a shape: the size of the batch
 Shape = tuple[int, ...]
 
 
-class View:
+class StridedView:
     """How to make an operand from one of the four arrays, or from a buffer, once they exist."""
 
     def __init__(self, base: str, index: Index, samples: str) -> None:
@@ -37,12 +37,12 @@ class View:
 
 
 class Operands:
-    """Names the operands of a program, and notes how to make them. Rows that are no view are gathered by a line."""
+    """Names the operands of a program and records how to make them. Rows that are not evenly spaced are gathered by a line."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.lines: list[str] = []
-        self.views: dict[str, View] = {}
+        self.views: dict[str, StridedView] = {}
         self.buffers: dict[str, Shape] = {}
         self.constants: dict[str, Any] = {}
         self._names: dict[Any, str] = {}
@@ -51,12 +51,12 @@ class Operands:
         self._counts: dict[str, int] = {}
         self._block_at = {True: np.full(program.rows, -1), False: np.full(program.places, -1)}
         for number, block in enumerate(program.blocks):
-            self._block_at[block.lane][block.start : block.start + block.size] = number
+            self._block_at[block.batched][block.start : block.start + block.size] = number
         self._parameters: dict[bytes, str] = {}
         for s in program.statements:
             for part in s.parts if s.block.name[0] == "z" else []:
                 for rows in part.factors:
-                    if not rows.lane:
+                    if not rows.batched:
                         self._parameters[rows.index.tobytes()] = ("W" if part.spec else "b") + s.block.name[1:]
                 if part.with_bias is not None:
                     self._parameters[part.with_bias[1].index.tobytes()] = "Wb" + s.block.name[1:]
@@ -73,18 +73,18 @@ class Operands:
         return name not in self.views and name not in self.buffers and name not in self.constants
 
     def stem(self, rows: Rows) -> str:
-        """What rows are called by: the block that they are in, or the weights that they are."""
+        """The beginning of an operand's name: the block that it is in, or the weights that it is."""
         d = "d_" if rows.gradient else ""
-        if not rows.lane and (known := self._parameters.get(rows.index.tobytes())) is not None:
+        if not rows.batched and (known := self._parameters.get(rows.index.tobytes())) is not None:
             return d + known
-        lowest, highest = self._block_at[rows.lane][[rows.index.min(), rows.index.max()]].tolist()
-        return d + (self.program.blocks[lowest].name if lowest == highest >= 0 else "rows" if rows.lane else "p")
+        lowest, highest = self._block_at[rows.batched][[rows.index.min(), rows.index.max()]].tolist()
+        return d + (self.program.blocks[lowest].name if lowest == highest >= 0 else "rows" if rows.batched else "p")
 
     def view(self, rows: Rows, samples: str | None = None, index: Index | None = None) -> str:
         """The name of an operand. `index` are the same rows with their axes in another order."""
         index = rows.index if index is None else index
-        samples = samples or ("last" if rows.lane else "none")
-        base = ("d_" if rows.gradient else "") + ("values" if rows.lane else "parameters")
+        samples = samples or ("last" if rows.batched else "none")
+        base = ("d_" if rows.gradient else "") + ("values" if rows.batched else "parameters")
         if strides_of(index) is None:
             return self._gather(rows, base, index, samples)
         return self.view_of(
@@ -100,24 +100,24 @@ class Operands:
         if key not in self._names:
             name = stem if self._is_free(stem) else self.fresh(stem)
             self._names[key] = name
-            self.views[name] = View(base, index, samples)
+            self.views[name] = StridedView(base, index, samples)
         return self._names[key]
 
     def _gather(self, rows: Rows, base: str, index: Index, samples: str) -> str:
-        """Rows that are not evenly spaced are copied into a buffer, once; the index of the copy is `places`."""
-        wanted, places = np.unique(index.ravel(), return_inverse=True)
+        """Rows that are not evenly spaced are copied into a buffer, once."""
+        wanted, positions = np.unique(index.ravel(), return_inverse=True)
         if (
-            len(wanted) == index.size or strides_of(places.reshape(index.shape)) is None
-        ):  # none twice: in the order of use
-            wanted, places = index.ravel(), np.arange(index.size)
+            len(wanted) == index.size or strides_of(positions.reshape(index.shape)) is None
+        ):  # no row twice: in the order of use
+            wanted, positions = index.ravel(), np.arange(index.size)
         key = (base, wanted.tobytes())
         if key not in self._gathered:
             name = self.fresh(f"{self.stem(rows)}_rows")
-            self.buffers[name] = (len(wanted), SAMPLES) if rows.lane else (len(wanted),)
+            self.buffers[name] = (len(wanted), SAMPLES) if rows.batched else (len(wanted),)
             where = self.constant(wanted, f"{name}_at")
             self.lines.append(f'{base}.take({where}, 0, {name}, "clip")')
             self._gathered[key] = name
-        return self.view_of(self._gathered[key], places.reshape(index.shape), samples, self._gathered[key] + "_as")
+        return self.view_of(self._gathered[key], positions.reshape(index.shape), samples, self._gathered[key] + "_as")
 
     def constant(self, value: Any, stem: str) -> str:
         """A name for an object that the program refers to."""

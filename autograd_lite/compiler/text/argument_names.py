@@ -1,4 +1,4 @@
-"""What the arguments of a compiled function are called in its program."""
+"""The names of the arguments of a compiled function in its program."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from autograd_lite.compiler.front.arguments import Arguments
 from autograd_lite.compiler.text.libraries import RESERVED
 
-# Names that programs have for themselves, besides those that end in a digit and those of gradients, d_….
+# Names that programs use, besides those that end in a digit and those of gradients, d_….
 _TAKEN: Final = {*dir(np), *RESERVED, "values", "d_values", "d_parameters", "forward", "backward"}
 
 
 def argument_names(arguments: Arguments, function: Callable[..., Any]) -> list[str]:
-    """What each array is called in a program: by the name of the argument, as far as that can stand there."""
+    """What each array is called in a program: the name of the argument, changed where a program cannot use it."""
     try:
         given = [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_POSITIONAL]
     except (TypeError, ValueError):

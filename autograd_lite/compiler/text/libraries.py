@@ -1,4 +1,4 @@
-"""What the array libraries call things, for programs written as text."""
+"""The names that array libraries use, for programs written as text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Library:
     array : callable
         Writes an array as text.
     functions : dict
-        What it calls rows of the table, where not by the row's name.
+        Its names for rows of the table, where they differ from the row's own.
     """
 
     imports: str
@@ -98,6 +98,6 @@ def _names_of(library: Library) -> list[str]:
     return found
 
 
-# What has a meaning of its own in a program's text, so that neither the function nor an argument can be called so.
+# Names with a meaning in a program's text, which neither the function nor an argument can have.
 RESERVED = {"parameters", "n", "zero", "minus_infinity", "len", "float", *ops.TABLE}
 RESERVED.update(*map(_names_of, LIBRARIES.values()))

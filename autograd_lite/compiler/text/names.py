@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compiler.front.terms import Term
+from autograd_lite.compiler.front.scalars import Scalar
 from autograd_lite.compiler.ir.program import Program
 from autograd_lite.compiler.ir.rows import Index, Rows
 
@@ -17,14 +17,14 @@ class NamedArray:
     """A named array of the text: where its numbers live in the program, and its shape for one sample."""
 
     name: str
-    lane: bool
+    batched: bool
     shape: tuple[int, ...]
     addresses: Index
 
     @property
     def shape_text(self) -> str:
         """The shape as the text writes it."""
-        return shape_text(self.shape, self.lane)
+        return shape_text(self.shape, self.batched)
 
 
 class Names:
@@ -42,10 +42,10 @@ class Names:
         }
         self._name_arrays()
 
-    def _add_array(self, name: str, lane: bool, shape: tuple[int, ...], addresses: Index) -> NamedArray:
-        array = NamedArray(name, lane, shape, addresses.ravel())
+    def _add_array(self, name: str, batched: bool, shape: tuple[int, ...], addresses: Index) -> NamedArray:
+        array = NamedArray(name, batched, shape, addresses.ravel())
         for position, address in enumerate(array.addresses.tolist()):
-            self.home[lane][address] = array, position
+            self.home[batched][address] = array, position
         return array
 
     def _name_arrays(self) -> None:
@@ -57,14 +57,14 @@ class Names:
             self._add_array(name, True, (1,), np.array([row]))
             self.preamble.append(f"{name} = zeros((1, n))" + ("" if number == 0.0 else " - float('inf')"))
         for s in program.statements:
-            self._add_array(s.block.name, s.block.lane, s.shape, s.target.index)
+            self._add_array(s.block.name, s.block.batched, s.shape, s.target.index)
         uses: list[tuple[str, Index]] = []
         for s in program.statements:
             suffix = s.block.name[1:] if s.block.name[0] == "z" else ""
             for part in s.parts:
-                uses += [(("W" if part.spec else "b") + suffix, r.index) for r in part.factors if not r.lane]
-            uses += [("p", x.index) for x in s.operands if isinstance(x, Rows) and not x.lane]
-        uses += [("p", np.array(row)) for x, row in program.outputs if isinstance(x, Term) and not x.lane]
+                uses += [(("W" if part.spec else "b") + suffix, r.index) for r in part.factors if not r.batched]
+            uses += [("p", x.index) for x in s.operands if isinstance(x, Rows) and not x.batched]
+        uses += [("p", np.array(row)) for x, row in program.outputs if isinstance(x, Scalar) and not x.batched]
         for row, number in program.constants:
             self.constants[f"c{row}"] = np.array(number)
             self._add_array(f"c{row}", False, (), np.array([row]))
@@ -98,16 +98,16 @@ class Names:
 
     # --- operands -----------------------------------------------------------------------------------------------------
 
-    def homes_of(self, lane: bool, index: Index) -> tuple[list[tuple[NamedArray, int]], list[NamedArray]]:
+    def homes_of(self, batched: bool, index: Index) -> tuple[list[tuple[NamedArray, int]], list[NamedArray]]:
         """The array and the position in it of each row; and these arrays, each once."""
-        homes = [home for a in index.ravel().tolist() if (home := self.home[lane][a]) is not None]
+        homes = [home for a in index.ravel().tolist() if (home := self.home[batched][a]) is not None]
         assert len(homes) == index.size
         return homes, list({id(array): array for array, _ in homes}.values())
 
     def ref(self, rows: Rows, index: Index | None = None) -> str:
         """An operand, in the shape of `index` (and an axis of samples)."""
         index = rows.index if index is None else index
-        homes, arrays = self.homes_of(rows.lane, index)
+        homes, arrays = self.homes_of(rows.batched, index)
         prefix = "d_" if rows.gradient else ""
         offset = {}
         size = 0
@@ -118,14 +118,16 @@ class Names:
         (first, *others) = arrays
         name = prefix + first.name
         whole = not others and positions.size == size and (positions.ravel() == np.arange(size)).all()
-        shape = shape_text(index.shape, rows.lane)
+        shape = shape_text(index.shape, rows.batched)
         if whole:
             return name if index.shape == first.shape else f"{name}.reshape({shape})"
-        transposed = not others and not rows.lane and index.shape == first.shape[::-1] and index.ndim == 2
+        transposed = not others and not rows.batched and index.shape == first.shape[::-1] and index.ndim == 2
         if transposed and (positions.T.ravel() == np.arange(size)).all():
             return f"{name}.T"
         flat = [
-            prefix + a.name + (f".reshape({shape_text((len(a.addresses),), rows.lane)})" if len(a.shape) != 1 else "")
+            prefix
+            + a.name
+            + (f".reshape({shape_text((len(a.addresses),), rows.batched)})" if len(a.shape) != 1 else "")
             for a in arrays
         ]
         text = flat[0] if not others else f"concatenate(({', '.join(flat)}))"
@@ -141,7 +143,7 @@ class Names:
         return self.constant(positions)
 
     def constant(self, value: Any) -> str:
-        """The name of an array of numbers that stands at the head of the text."""
+        """The name of an array of numbers at the head of the text."""
         for name, known in self.constants.items():
             if known.shape == value.shape and (known == value).all() and known.dtype == value.dtype:
                 return name
@@ -149,18 +151,18 @@ class Names:
         self.constants[name] = value
         return name
 
-    def spread(self, rows: Rows, shape: tuple[int, ...], lane: bool) -> str:
-        """An operand of a number-by-number expression: axes along which it does not change are left to broadcasting."""
+    def spread(self, rows: Rows, shape: tuple[int, ...], batched: bool) -> str:
+        """An operand of a number-by-number expression: axes along which it does not change are broadcast."""
         index = rows.index.reshape(shape)
         fixed = [n > 1 and bool((index == index.take([0], axis=i)).all()) for i, n in enumerate(shape)]
         text = self.ref(rows, index[tuple([0 if f else slice(None) for f in fixed])])
-        axes = ["None" if f else ":" for f in fixed] + (["None"] if lane and not rows.lane else [])
+        axes = ["None" if f else ":" for f in fixed] + (["None"] if batched and not rows.batched else [])
         while axes and axes[0] == "None":
             axes.pop(0)
         return text if "None" not in axes else f"{text}[{', '.join(axes)}]"
 
 
-def shape_text(shape: tuple[int, ...], lane: bool) -> str:
+def shape_text(shape: tuple[int, ...], batched: bool) -> str:
     """Write a shape, with an axis of n samples at its end if there is one."""
-    sizes = [*[str(n) for n in shape], *["n"] * lane]
+    sizes = [*[str(n) for n in shape], *["n"] * batched]
     return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"

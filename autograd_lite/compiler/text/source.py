@@ -21,24 +21,26 @@ def write_source(program: Program, name: str, shape: tuple[int, ...], namespace:
     program : Program
         What to write.
     name : str
-        What the function is called.
+        The name of the function.
     shape : tuple of int
-        Of the function's result for one sample.
+        The shape of the function's result for one sample.
     namespace : str
         "numpy", "torch" or "jax".
     parameters : array, optional
-        The parameters' data in the program's order. If given, the text is a module that runs by itself.
+        The parameters' data in the program's order. If given, the text is a complete module.
     """
     if namespace not in LIBRARIES:
-        raise ValueError(f"namespace is one of {', '.join(LIBRARIES)}, got {namespace!r}")
+        raise ValueError(f"namespace must be one of {', '.join(LIBRARIES)}, got {namespace!r}")
     library = LIBRARIES[namespace]
     writer = Writer(program, library)
     for s in program.statements:
         writer.statement(s)
     forward, writer.lines = writer.lines, []
     outputs = [(x, row) for x, row in program.outputs]
-    texts = [short(x) if isinstance(x, float) else writer.names.ref(Rows(x.lane, np.array(row))) for x, row in outputs]
-    texts = [t if not isinstance(x, float) and x.lane else f"{t} + zeros((n,))" for t, (x, _) in zip(texts, outputs)]
+    texts = [
+        short(x) if isinstance(x, float) else writer.names.ref(Rows(x.batched, np.array(row))) for x, row in outputs
+    ]
+    texts = [t if not isinstance(x, float) and x.batched else f"{t} + zeros((n,))" for t, (x, _) in zip(texts, outputs)]
     backward = _backward(program, writer, outputs, texts) if shape == () else []
     unpack = [f'{a.name} = parameters["{a.name}"]' for a in writer.names.parameters]
     arguments = [a.name for a in writer.names.inputs]
@@ -69,9 +71,9 @@ def write_source(program: Program, name: str, shape: tuple[int, ...], namespace:
 def _backward(program: Program, writer: Writer, outputs: Any, texts: list[str]) -> list[str]:
     (output, row) = outputs[0]
     if not isinstance(output, float):
-        _, (array,) = writer.names.homes_of(output.lane, np.array(row))
+        _, (array,) = writer.names.homes_of(output.batched, np.array(row))
         name = "d_" + array.name
-        writer.lines.append(f"{name} = ones({array.shape_text})" + (" / n" if output.lane else ""))
+        writer.lines.append(f"{name} = ones({array.shape_text})" + (" / n" if output.batched else ""))
         writer.started.add(name)
     for send in differentiate(program):
         writer.send(send)

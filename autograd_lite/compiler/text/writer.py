@@ -1,4 +1,4 @@
-"""The statements of a program as text: named matrices and whole-array expressions, with no parentheses to spare."""
+"""The statements of a program as text: named matrices and whole-array expressions, with no unnecessary parentheses."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ class Writer:
     # --- expressions --------------------------------------------------------------------------------------------------
 
     def _expression(
-        self, formula: Formula, shape: tuple[int, ...], lane: bool, known: dict[Value, str] | None = None
+        self, formula: Formula, shape: tuple[int, ...], batched: bool, known: dict[Value, str] | None = None
     ) -> str:
         known = known or {}
-        names = {v: known.get(v) or self.names.spread(r, shape, lane) for v, r in formula.operands().items()}
+        names = {v: known.get(v) or self.names.spread(r, shape, batched) for v, r in formula.operands().items()}
         calls, result = calls_of(formula.root, names, _function_name, self._other)
         if isinstance(result, str):
             return result
@@ -97,7 +97,7 @@ class Writer:
             (a, left), (b, right) = operands
             a = a if (left >= binding and binding not in (0, 4)) or left == _ATOM else f"({a})"
             b = b if right > binding or right == _ATOM else f"({b})"
-            # A sign, or a factor before it, would go into a quotient that is rounded: it is to be put in parentheses.
+            # A sign, or a factor before it, would go into a quotient that is rounded: it needs parentheses.
             return f"{a} {symbol} {b}", 1 if symbol in ("%", "//") else binding
         if function == "neg":
             ((a, binding),) = operands
@@ -131,7 +131,7 @@ class Writer:
     def _other(self, op: Op) -> str:
         raise NotImplementedError(
             f"{op.name} is an operation of your own, which no array library knows: to export the program, write it as a"
-            " function of Values in place of define_op"
+            " function of Values instead of define_op"
         )
 
     def _contraction(self, part: Part, shape: tuple[int, ...] | None = None) -> str:
@@ -156,23 +156,23 @@ class Writer:
 
     def statement(self, s: Statement) -> None:
         """One forward instruction."""
-        lane = s.block.lane
+        batched = s.block.batched
         if s.along_axis:
             (rows,) = s.operands
             assert isinstance(rows, Rows)
             text, axis = self.names.ref(rows), len(s.shape)
             text = f"amax({text}, {axis})" if s.op is ops.LARGEST else f"{text}.sum({axis})"
         elif s.op is not None:
-            symbols = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.sample)]
+            symbols = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.traced)]
             leaves = {v: x for v, x in zip(symbols, s.operands) if isinstance(x, Rows)}
-            text = self._expression(Formula(s.op(*symbols), leaves), s.shape, lane)  # type: ignore[arg-type]
+            text = self._expression(Formula(s.op(*symbols), leaves), s.shape, batched)  # type: ignore[arg-type]
             if s.op in (ops.GREATER, ops.LESS, ops.EQUAL):
                 text = f"({text}) + zeros(())"  # a number, not a bool
         else:
-            text = self._sum(s, lane)
+            text = self._sum(s, batched)
         self.lines.append(f"{s.block.name} = {text}")
 
-    def _sum(self, s: Statement, lane: bool) -> str:
+    def _sum(self, s: Statement, batched: bool) -> str:
         texts = []
         for part in s.parts:
             c = part.coefficient
@@ -182,7 +182,7 @@ class Writer:
                 texts.append(self._contraction(part, s.shape))
                 continue
             else:
-                text = " * ".join([self.names.spread(f, s.shape, lane) for f in part.factors])
+                text = " * ".join([self.names.spread(f, s.shape, batched) for f in part.factors])
             texts.append(text if c == 1.0 else f"-{text}" if c == -1.0 else f"{short(c)} * {text}")
         if s.constant:
             texts.append(short(s.constant))
@@ -192,14 +192,14 @@ class Writer:
         """One instruction of the backward pass."""
         if send.shape == (0,):
             return
-        lane, value, shape = send.lane, send.value, send.shape
+        batched, value, shape = send.batched, send.value, send.shape
         if isinstance(value, Partial):
             self._other(value.op)
         if isinstance(value, Formula):
-            text = self._expression(value, shape, lane)
-            if not _fills(value, shape, lane):  # what is sent to each is the same: an operand of a sum, say
-                text = f"broadcast_to({text}, {shape_text(shape, lane)})"
-            summed = lane and not send.target.lane
+            text = self._expression(value, shape, batched)
+            if not _fills(value, shape, batched):  # each receives the same, as the operands of a sum do
+                text = f"broadcast_to({text}, {shape_text(shape, batched)})"
+            summed = batched and not send.target.batched
         else:
             assert isinstance(value, Part)
             text, summed = self._contraction(value), False
@@ -211,10 +211,10 @@ class Writer:
         if axes:
             which = str(axes[0]) if len(axes) == 1 else str(tuple(axes))
             text = f"{text if text.isidentifier() else f'({text})'}.sum({which})"
-        self._deliver(Rows(send.target.lane, index, True), text)
+        self._deliver(Rows(send.target.batched, index, True), text)
 
     def _deliver(self, target: Rows, text: str) -> None:
-        homes, arrays = self.names.homes_of(target.lane, target.index)
+        homes, arrays = self.names.homes_of(target.batched, target.index)
         for array in arrays:
             name = "d_" + array.name
             if name in ("d_zero", "d_minus_infinity"):
@@ -229,24 +229,24 @@ class Writer:
                 self.helpers["add_at"] = self.library.helpers["add_at"]
                 start = name if name in self.started else f"zeros({array.shape_text})"
                 chosen = "" if len(mine) == len(homes) else self.names.constant(np.array([i for i, _ in mine]))
-                values = f"({text}).reshape(({len(homes)}, {'n' if target.lane else 1}))"
+                values = f"({text}).reshape(({len(homes)}, {'n' if target.batched else 1}))"
                 values += f"[{chosen}]" if chosen else ""
                 self.lines.append(f"{name} = add_at({start}, {self.names.constant(positions)}, {values})")
             self.started.add(name)
 
 
 def _function_name(op: Op) -> str | None:
-    """What the text calls a row of the table; None where its formula is written out."""
+    """The name of a row of the table in the text; None if its formula is written out."""
     is_known = op is DETACH or ops.TABLE.get(op.name) is op
     return op.name if is_known and op.arity in (1, 2, 3) else None
 
 
-def _fills(formula: Formula, shape: tuple[int, ...], lane: bool) -> bool:
-    """Whether the expression has the whole shape by itself: along each axis, some operand changes."""
+def _fills(formula: Formula, shape: tuple[int, ...], batched: bool) -> bool:
+    """Whether the expression has the whole shape without broadcasting: along each axis, some operand changes."""
     operands = formula.operands().values()
     indices = [rows.index.reshape(shape) for rows in operands]
     changes = [n == 1 or any((i != i.take([0], axis=axis)).any() for i in indices) for axis, n in enumerate(shape)]
-    return all(changes) and (not lane or any(rows.lane for rows in operands))
+    return all(changes) and (not batched or any(rows.batched for rows in operands))
 
 
 def _operand(x: str | float) -> tuple[str, int]:

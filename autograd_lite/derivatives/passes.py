@@ -4,34 +4,27 @@ Both passes are the chain rule, local derivative times what has come so far, as 
 are `Value` s: the derivative is a graph again, written in the same operations, which can be drawn, evaluated anew and
 differentiated again. No `.grad` changes.
 
-A derivative that is written out should look as one would write it by hand. So the nodes are made by a `Writer`, which
+A derivative that is written out should look as one would write it by hand. So the nodes are made by a `Simplifier`, which
 leaves out what has no effect (`* 1`, `+ 0`, `** 1`, a choice that is already made) and makes no node twice.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from autograd_lite import ops
 from autograd_lite.graph.operators import Arithmetic
-from autograd_lite.ops import Op
+from autograd_lite.ops import ADD, MUL, NEG, SUB, Op
 from autograd_lite.value import Value, tangents_of
 
 Number = Value | float
 
-# The same operations, but raising: where the graph has such a node, it will do.
-_STRICT: Final = {ops.IEEE_DIV: ops.DIV, ops.IEEE_POW: ops.POW, ops.IEEE_LOG: ops.LOG}
 
-
-def _is_flat(node: Value) -> bool:
-    """Whether no gradient flows through a node, because it is constant between its jumps."""
-    return node.op is not None and node.op.is_flat
-
-
-class Writer:
-    """Nodes: the rules of the table, written out in Values.
+class Simplifier:
+    """Applies operations, and makes no node that has no effect or is there already.
 
     Parameters
     ----------
@@ -39,125 +32,163 @@ class Writer:
         A graph whose nodes may be used again.
     """
 
+    __slots__ = ("_known",)
+
     def __init__(self, nodes: Iterable[Value] = ()) -> None:
-        self._known: dict[tuple[Any, ...], Value] = {}
+        self._known: dict[tuple[Any, ...], Value] = {}  # it keeps them, so that no other node takes their id
         for node in nodes:
             if node.op is not None:
                 self._known.setdefault(_key(node.op, node.operands), node)
 
-    def write(self, op: Op, *operands: Number) -> Number:
-        """Apply an operation, unless the result is there already."""
-        constants = [x for x in operands if isinstance(x, float)]
-        if len(constants) == len(operands):
+    def apply(self, op: Op, *operands: Number) -> Number:
+        """The operation of these operands, simplified."""
+        if op is MUL:
+            return self.multiply(*operands)
+        if op is ADD:
+            return self.add(*operands)
+        if all(isinstance(x, float) for x in operands):
             return op(*operands)  # type: ignore[no-any-return]
-        folded = self._fold(op, operands)
-        if folded is not None:
-            return folded
-        if op is ops.MUL and constants:
-            operands = (constants[0], operands[0] if isinstance(operands[0], Value) else operands[1])
-        key = _key(op, operands)
-        node = self._known.get(key)
-        if node is None and (op is ops.MUL or op is ops.ADD):
-            node = self._known.get(_key(op, operands[::-1]))
-        elif node is None and op in _STRICT:
-            node = self._known.get(_key(_STRICT[op], operands))
-        if node is None:
-            node = op(*operands)
-            self._known[key] = node
-        return node
-
-    def _fold(self, op: Op, operands: tuple[Number, ...]) -> Number | None:
-        """What the operation amounts to without a node of its own, if it does."""
-        if op is ops.MUL:
-            return self._fold_product(*operands)
-        if op is ops.ADD or op is ops.SUB:
-            return self._fold_sum(op, *operands)
-        if op is ops.NEG:
-            return _negated(operands[0])
-        if op is ops.IEEE_DIV:
-            return self._fold_quotient(*operands)
-        if op is ops.IEEE_POW and _is(operands[1], 1.0):
-            return operands[0]
-        if op is ops.IEEE_POW and _is(operands[1], 0.0):
-            return 1.0
-        if op is ops.WHERE:
-            condition, x, y = operands
-            if isinstance(condition, float):
-                return x if condition else y
-            return x if x is y else None
-        return None
-
-    def _fold_product(self, x: Number, y: Number) -> Number | None:
-        for factor, other in ((x, y), (y, x)):
-            if _is(factor, 1.0):
-                return other
-            if _is(factor, -1.0):
-                return self.write(ops.NEG, other)
-            # Only of what is always finite: elsewhere 0 * inf must stay nan, as in backward().
-            if _is(factor, 0.0) and isinstance(other, Value) and _is_flat(other):
-                return 0.0
-            negated = _negated(factor)
-            if negated is not None:  # (-x) * y is -(x * y), and a sum takes in the sign
-                return self.write(ops.NEG, self.write(ops.MUL, negated, other))
-            if isinstance(other, Value) and other.op is ops.MUL:
-                constant, rest = other.operands
-                if isinstance(factor, float) and isinstance(constant, float) and _is_exact(factor, constant):
-                    return self.write(ops.MUL, factor * constant, rest)  # 3 * (2 * x), 0.5 * (2 * x)
-        return None
-
-    def _fold_quotient(self, x: Number, y: Number) -> Number | None:
-        if _is(y, 1.0):
-            return x
-        negated = _negated(x)
-        return None if negated is None else self.write(ops.NEG, self.write(ops.IEEE_DIV, negated, y))
-
-    def _fold_sum(self, op: Op, x: Number, y: Number) -> Number | None:
-        if _is(y, 0.0):
-            return x
-        if _is(x, 0.0):
-            return y if op is ops.ADD else self.write(ops.NEG, y)
-        negated = _negated(y)
-        if negated is not None:  # x + (-y) is x - y
-            return self.write(ops.SUB if op is ops.ADD else ops.ADD, x, negated)
-        return None
+        simpler = _SIMPLER.get(op)
+        result = None if simpler is None else simpler(self, *operands)
+        return self._node(op, operands) if result is None else result
 
     def multiply(self, x: Number, y: Number) -> Number:
-        """The product."""
-        return self.write(ops.MUL, x, y)
+        """The product. A constant factor comes first."""
+        if isinstance(x, float):
+            return x * y if isinstance(y, float) else self._scale(x, y)
+        if isinstance(y, float):
+            return self._scale(y, x)
+        if x.op is NEG:  # (-x) y = -(x y), and a sum takes in the sign
+            return self.negate(self.multiply(x.operands[0], y))
+        if y.op is NEG:
+            return self.negate(self.multiply(y.operands[0], x))
+        return self._node(MUL, (x, y))
+
+    def _scale(self, factor: float, y: Value) -> Number:
+        if factor == 1.0:
+            return y
+        if factor == -1.0:
+            return self.negate(y)
+        if factor == 0.0 and _is_flat(y):  # elsewhere 0 · ∞ must stay nan, as in backward()
+            return 0.0
+        if y.op is NEG:
+            return self.negate(self.multiply(factor, y.operands[0]))
+        if y.op is MUL:
+            constant, rest = y.operands
+            if isinstance(constant, float) and _is_exact(factor, constant):  # 3 (2 x) = 6 x
+                return self.multiply(factor * constant, rest)
+        return self._node(MUL, (factor, y))
 
     def add(self, x: Number, y: Number) -> Number:
         """The sum."""
-        return self.write(ops.ADD, x, y)
+        if isinstance(x, float) and isinstance(y, float):
+            return x + y
+        if isinstance(y, float):
+            return x if y == 0.0 else self._node(ADD, (x, y))
+        if isinstance(x, float) and x == 0.0:
+            return y
+        if y.op is NEG:  # x + (-y) = x - y
+            return self.apply(SUB, x, y.operands[0])
+        return self._node(ADD, (x, y))
 
-    def partials(self, node: Value) -> Iterable[tuple[Value, Number]]:
+    def negate(self, x: Number) -> Number:
+        """The number with the other sign: -(-x) = x."""
+        if isinstance(x, float):
+            return -x
+        return x.operands[0] if x.op is NEG else self._node(NEG, (x,))
+
+    def _node(self, op: Op, operands: tuple[Number, ...]) -> Value:
+        """A node, which may be there already."""
+        known = self._known
+        key = _key(op, operands)
+        node = known.get(key)
+        if node is None and (op is MUL or op is ADD):
+            node = known.get((op, key[2], key[1]))
+        elif node is None and op in _RAISING:
+            node = known.get((_RAISING[op], *key[1:]))
+        if node is None:
+            make = _OPERATORS.get(op, op)
+            known[key] = node = make(*operands)
+        return node
+
+    def partials(self, node: Value) -> list[tuple[Value, Number]]:
         """Each parent of a node, with the local derivative written out."""
         op = node.op
         assert op is not None
         operands = node.operands
-        if ops.TABLE.get(op.name) is op:
-            terms = [_Term(x, self) if isinstance(x, Value) else x for x in operands]
-            written = [_number(partial) for partial in op.partials(*terms, _Term(node, self))]
+        if op in _ONLY_SELECTING:
+            partials: Sequence[Number] = op.partials(*operands, node)
+        elif ops.TABLE.get(op.name) is op:
+            symbols = [_Symbol(x, self) if isinstance(x, Value) else x for x in operands]
+            partials = [_number(partial) for partial in op.partials(*symbols, _Symbol(node, self))]
         else:
-            written = _users_partials(op, operands, node)
-        return [(x, partial) for x, partial in zip(operands, written, strict=True) if isinstance(x, Value)]
+            partials = _users_partials(op, operands, node)
+        return [(x, partial) for x, partial in zip(operands, partials, strict=True) if isinstance(x, Value)]
 
 
-class _Term(Arithmetic):
-    """A Value as the rules of the table see it: what they do with it goes through the writer."""
+def _subtract(simplifier: Simplifier, x: Number, y: Number) -> Number | None:
+    if isinstance(y, float) and y == 0.0:
+        return x
+    if isinstance(x, float) and x == 0.0:
+        return simplifier.negate(y)
+    return simplifier.add(x, y.operands[0]) if isinstance(y, Value) and y.op is NEG else None
 
-    __slots__ = ("value", "writer")
 
-    def __init__(self, value: Value, writer: Writer) -> None:
+def _divide(simplifier: Simplifier, x: Number, y: Number) -> Number | None:
+    if isinstance(y, float) and y == 1.0:
+        return x
+    if isinstance(x, Value) and x.op is NEG:
+        return simplifier.negate(simplifier.apply(ops.IEEE_DIV, x.operands[0], y))
+    return None
+
+
+def _raise_to(simplifier: Simplifier, x: Number, exponent: Number) -> Number | None:
+    if isinstance(exponent, float):
+        return x if exponent == 1.0 else 1.0 if exponent == 0.0 else None
+    return None
+
+
+def _choose(simplifier: Simplifier, condition: Number, x: Number, y: Number) -> Number | None:
+    if isinstance(condition, float):
+        return x if condition else y
+    return x if x is y else None
+
+
+# What an operation amounts to without a node of its own, if it does; for products and sums see `Simplifier`.
+_SIMPLER: Final[dict[Op, Callable[..., Number | None]]] = {
+    SUB:          _subtract,   # x - 0 = x        0 - x = -x       x - (-y) = x + y
+    NEG:          Simplifier.negate,  # -(-x) = x
+    ops.IEEE_DIV: _divide,     # x / 1 = x        (-x) / y = -(x / y)
+    ops.IEEE_POW: _raise_to,   # x ** 1 = x       x ** 0 = 1
+    ops.WHERE:    _choose,     # of a known condition, or of two equals
+}  # fmt: skip
+
+# Quicker ways to call an operation.
+_OPERATORS: Final[dict[Op, Callable[..., Any]]] = {ADD: operator.add, SUB: operator.sub, MUL: operator.mul}
+
+# The same operations, but raising: where the graph has such a node, it will do.
+_RAISING: Final = {ops.IEEE_DIV: ops.DIV, ops.IEEE_POW: ops.POW, ops.IEEE_LOG: ops.LOG}
+
+# Their local derivatives are operands and constants: nothing is to be simplified.
+_ONLY_SELECTING: Final = frozenset({ADD, SUB, MUL, NEG, ops.TOTAL, ops.SUM, ops.MEAN, ops.DOT})
+
+
+class _Symbol(Arithmetic):
+    """A Value as the rules of the table see it: what they do with it goes through the simplifier."""
+
+    __slots__ = ("simplifier", "value")
+
+    def __init__(self, value: Value, simplifier: Simplifier) -> None:
         self.value: Final = value
-        self.writer: Final = writer
+        self.simplifier: Final = simplifier
 
-    def _record(self, op: Op, operands: tuple[Any, ...]) -> _Term | float:
-        result = self.writer.write(op, *[_number(x) for x in operands])
-        return _Term(result, self.writer) if isinstance(result, Value) else result
+    def _record(self, op: Op, operands: tuple[Any, ...]) -> _Symbol | float:
+        result = self.simplifier.apply(op, *[_number(x) for x in operands])
+        return _Symbol(result, self.simplifier) if isinstance(result, Value) else result
 
 
 def _number(x: Any) -> Number:
-    return x.value if isinstance(x, _Term) else x if isinstance(x, Value) else float(x)
+    return x.value if isinstance(x, _Symbol) else x if isinstance(x, Value) else float(x)
 
 
 def _users_partials(op: Op, operands: Sequence[Number], node: Value) -> list[Number]:
@@ -174,14 +205,13 @@ def _users_partials(op: Op, operands: Sequence[Number], node: Value) -> list[Num
 
 
 def _key(op: Op, operands: Sequence[Number]) -> tuple[Any, ...]:
-    for x in operands:
-        if isinstance(x, float) and x == 0.0:  # 0.0 and -0.0 are equal, but no equal operands
-            return (op, *[repr(x) if isinstance(x, float) else x for x in operands])
-    return (op, *operands)
+    """What two nodes have in common if they are the same: constants as texts, because 0.0 equals -0.0."""
+    return (op, *[id(x) if isinstance(x, Value) else repr(x) for x in operands])
 
 
-def _is(x: Number, constant: float) -> bool:
-    return isinstance(x, float) and x == constant
+def _is_flat(node: Value) -> bool:
+    """Whether no gradient flows through a node, because it is constant between its jumps."""
+    return node.op is not None and node.op.is_flat
 
 
 def _is_exact(x: float, y: float) -> bool:
@@ -192,44 +222,44 @@ def _is_exact(x: float, y: float) -> bool:
     return moderate and (abs(math.frexp(x)[0]) == 0.5 or abs(math.frexp(y)[0]) == 0.5)
 
 
-def _negated(x: Number) -> Number | None:
-    """The operand of a negation."""
-    return x.operands[0] if isinstance(x, Value) and x.op is ops.NEG else None
-
-
 # --- the passes -------------------------------------------------------------------------------------------------------
 
 
-def reverse(y: Value, xs: Sequence[Value], writer: Writer) -> list[Number]:
+def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Number]:
     """∂y/∂x for each x, right to left, over the nodes between them."""
     order = y.topological_order()
-    wanted = set(xs)
-    between: set[Value] = set()
+    between = {id(x) for x in xs}
+    children: list[Value] = []  # what has a parent between y and the xs, through which a gradient flows
     for node in order:
-        if node in wanted or (not _is_flat(node) and not between.isdisjoint(node.parents)):
-            between.add(node)
-    adjoint: dict[Value, Number] = {y: 1.0}
-    for node in reversed(order):
-        if node not in between or between.isdisjoint(node.parents) or node not in adjoint or _is_flat(node):
-            continue
-        gradient = adjoint[node] if node in wanted else adjoint.pop(node)
-        for parent, partial in writer.partials(node):
-            if parent in between:
-                part = writer.multiply(partial, gradient)
-                adjoint[parent] = writer.add(adjoint[parent], part) if parent in adjoint else part
-    return [adjoint.get(x, 0.0) for x in xs]
+        op = node.op
+        if op is not None and not op.is_flat:
+            for x in node.operands:
+                if id(x) in between:
+                    between.add(id(node))
+                    children.append(node)
+                    break
+    adjoint: dict[int, Number] = {id(y): 1.0}
+    for node in reversed(children):
+        gradient = adjoint.get(id(node))
+        if gradient is not None:
+            for parent, partial in simplifier.partials(node):
+                at = id(parent)
+                if at in between:
+                    part = simplifier.multiply(partial, gradient)
+                    adjoint[at] = simplifier.add(adjoint[at], part) if at in adjoint else part
+    return [adjoint.get(id(x), 0.0) for x in xs]
 
 
-def forward(y: Value, direction: Mapping[Value, Number], writer: Writer) -> dict[Value, Number]:
+def forward(y: Value, direction: Mapping[Value, Number], simplifier: Simplifier) -> dict[Value, Number]:
     """The derivative of every node that `y` was computed from, along a direction, left to right; zeros are left out."""
     tangent: dict[Value, Number] = {}
     for node in y.topological_order():
         moved = direction.get(node)
         if node.op is not None and not _is_flat(node) and any(parent in tangent for parent in node.parents):
-            for parent, partial in writer.partials(node):
+            for parent, partial in simplifier.partials(node):
                 if parent in tangent:
-                    part = writer.multiply(partial, tangent[parent])
-                    moved = part if moved is None else writer.add(moved, part)
+                    part = simplifier.multiply(partial, tangent[parent])
+                    moved = part if moved is None else simplifier.add(moved, part)
         if moved is not None:
             tangent[node] = moved
     return tangent
@@ -276,7 +306,7 @@ def gradients(y: Value, xs: Iterable[Value]) -> list[Value]:
     xs = list(xs)
     for x in xs:
         _check_value(x, "gradients takes Values to differentiate by")
-    derivatives = reverse(y, xs, Writer(y.topological_order()))
+    derivatives = reverse(y, xs, Simplifier(y.topological_order()))
     return [x if isinstance(x, Value) else Value(x) for x in derivatives]
 
 

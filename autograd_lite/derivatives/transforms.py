@@ -19,7 +19,7 @@ from typing import Any
 from autograd_lite import ops
 from autograd_lite.contexts import recording
 from autograd_lite.derivatives.call import Call, as_value, plain, total
-from autograd_lite.derivatives.passes import Number, Writer, forward, reverse
+from autograd_lite.derivatives.passes import Number, Simplifier, forward, reverse
 from autograd_lite.derivatives.trees import Tree
 from autograd_lite.value import Value, gradients_of, tangents_of
 
@@ -292,9 +292,9 @@ def _rows(call: Call, ys: Sequence[Number], remembers: bool) -> list[Number]:
 
 
 def _writing(ys: Sequence[Number]) -> Callable[[Value, Sequence[Value]], list[Number]]:
-    """The reverse pass that writes, with one writer for all outputs."""
-    writer = Writer(total(ys).topological_order()[:-1])
-    return lambda y, xs: reverse(y, xs, writer)
+    """The reverse pass that writes, with one simplifier for all outputs."""
+    simplifier = Simplifier(total(ys).topological_order()[:-1])
+    return lambda y, xs: reverse(y, xs, simplifier)
 
 
 def _tangents(ys: Sequence[Number], xs: Sequence[Value], speeds: Sequence[Number], is_written: bool) -> list[Number]:
@@ -305,7 +305,7 @@ def _tangents(ys: Sequence[Number], xs: Sequence[Value], speeds: Sequence[Number
             direction = {
                 x: speed for x, speed in zip(xs, speeds, strict=True) if isinstance(speed, Value) or speed != 0.0
             }
-            moving = forward(root, direction, Writer(root.topological_order()))
+            moving = forward(root, direction, Simplifier(root.topological_order()))
             return [moving.get(y, 0.0) if isinstance(y, Value) else 0.0 for y in ys]
         values = [y for y in ys if isinstance(y, Value)]
         rest = iter(tangents_of(values, list(xs), plain(speeds)) if values else ())

@@ -248,7 +248,7 @@ def test_constants_fold(f, expected):
     node = f(x, y)
     for text in expected:
         (node,) = gradients(node, [x])
-        assert Graph(node).expression() == text
+        assert Graph(node, names={}).expression() == text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     with suppress(AttributeError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a ∂ on a terminal that has none
-    options = _parser().parse_args(_shield_expression(list(sys.argv[1:] if arguments is None else arguments)))
+    options = _parser().parse_args(arguments)
     try:
         options.run(options)
         sys.stdout.flush()  # here, where a full disk can still be told
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and the engine, and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="build, differentiate and draw the lecture's example")
+    demo = commands.add_parser("demo", help="build, differentiate and draw Andrew Ng's example")
     demo.add_argument("--out", metavar="DIR", default="autograd-lite-demo", help="where the pictures go (%(default)s)")
     demo.set_defaults(run=_demo)
 
@@ -97,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
         help="value and gradients of an expression",
         description='Print value and gradients of an expression: autograd-lite eval "0.5*(w*x + b - y)**2" w=2 x=-2 b=8 y=2',
     )
+    # An expression may begin with a minus sign, as a negative number may: `-x**2` is then not taken for an option.
+    evaluation._negative_number_matcher = re.compile(r"-[^-]")
     evaluation.add_argument(
         "expression",
         help="arithmetic and the functions of the package: tanh(w*x), dot([u, v], [1, 2]); names may be given to parts: c = w*x; c**2",
@@ -110,27 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_SHIELD = "\0"  # no argument that a shell passes can hold it
-
-
-_OPTIONS_WITH_A_VALUE = ("--draw", "--epsilon", "--steps")
-
-
-def _shield_expression(arguments: list[str]) -> list[str]:
-    """Let an expression begin with a minus sign, which argparse would take for an option's."""
-    if arguments[:1] == ["eval"]:
-        for i, argument in enumerate(arguments[1:], start=1):
-            if arguments[i - 1] in _OPTIONS_WITH_A_VALUE or argument.startswith("--") or argument == "-h":
-                continue
-            if argument.startswith("-"):
-                arguments[i] = _SHIELD + argument
-            break
-    return arguments
-
-
 def _eval(options: argparse.Namespace) -> None:
     leaves = _leaves(options.values)
-    result = evaluate(options.expression.removeprefix(_SHIELD), leaves)
+    result = evaluate(options.expression, leaves)
     if not isinstance(result, Value):
         print("\n".join(in_columns([("value", _short(result))])))
         return
@@ -178,7 +163,7 @@ def _demo_of_a_graph(folder: Path) -> None:
     J = 0.5 * d**2
     c.label, a.label, d.label, J.label = "c", "a", "d", "J"
     J.backward()
-    print("The lecture's computation graph: c = wx, a = c + b, d = a - y, J = d²/2\n")
+    print("Andrew Ng's computation graph: c = wx, a = c + b, d = a - y, J = d²/2\n")
     print(explain(J))
 
     picture = draw(J, partials=True)

@@ -13,12 +13,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, Unpack
 
 from autograd_lite import ops
+from autograd_lite.nn.clipping import by_norm, by_value
+from autograd_lite.nn.clipping import clip_grad_norm as clip_grad_norm
+from autograd_lite.nn.clipping import clip_grad_value as clip_grad_value
 from autograd_lite.nn.data import require_numpy
 from autograd_lite.nn.schedules import Schedule as Schedule
 from autograd_lite.nn.schedules import constant as constant
 from autograd_lite.nn.schedules import cosine as cosine
 from autograd_lite.nn.schedules import step_decay as step_decay
 from autograd_lite.nn.schedules import warm_up as warm_up
+from autograd_lite.nn.settings import check_parameters, fraction, not_negative, positive
 from autograd_lite.value import Value
 
 __all__ = [
@@ -37,8 +41,8 @@ __all__ = [
 ]
 
 
-# A number of update rules: a float, or a NumPy array with one element a parameter.
-Number = Any
+# What update rules compute with: a float, or a NumPy array with one element a parameter.
+Numbers = Any
 
 
 _NO_SETTINGS = ("params", "steps")
@@ -67,9 +71,9 @@ class Optimizer:
     Raises
     ------
     TypeError
-        If a parameter is no Value.
+        If a parameter is not a Value.
     ValueError
-        If there are no parameters, one is no leaf or comes twice, or a number is out of range.
+        If there are no parameters, one is not a leaf or comes twice, or a number is out of range.
 
     Attributes
     ----------
@@ -90,11 +94,11 @@ class Optimizer:
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> None:
-        self.params = _checked(params)
+        self.params = check_parameters(params)
         self.lr = lr
-        self.weight_decay = _not_negative("weight_decay", weight_decay)
-        self.clip_norm = clip_norm if clip_norm is None else _positive("clip_norm", clip_norm)
-        self.clip_value = clip_value if clip_value is None else _positive("clip_value", clip_value)
+        self.weight_decay = not_negative("weight_decay", weight_decay)
+        self.clip_norm = clip_norm if clip_norm is None else positive("clip_norm", clip_norm)
+        self.clip_value = clip_value if clip_value is None else positive("clip_value", clip_value)
         self.steps = 0
         self._initial_state = {}
         # Each a list of floats, or an array since step_array() was used; and the parameters that they belong to.
@@ -105,12 +109,12 @@ class Optimizer:
     def lr(self) -> float:
         """The learning rate of the next step. May be set at any time, to a number or to a schedule."""
         if callable(self._lr):
-            return _not_negative("the learning rate of the schedule", self._lr(self.steps))
+            return not_negative("the learning rate of the schedule", self._lr(self.steps))
         return self._lr
 
     @lr.setter
     def lr(self, lr: float | Schedule) -> None:
-        self._lr = lr if callable(lr) else _not_negative("lr", lr)
+        self._lr = lr if callable(lr) else not_negative("lr", lr)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the gradients of the parameters to zero, whatever `set_to_none` says: here a gradient is always a number."""
@@ -145,14 +149,14 @@ class Optimizer:
             The new parameters.
         """
         if self.clip_norm is not None or self.clip_value is not None:
-            gradients = _array(self._clipped(gradients.tolist()))
-        state = [_array(values) for values in self._started()] if self._initial_state else []
+            gradients = _to_array(self._clipped(gradients.tolist()))
+        state = [_to_array(values) for values in self._started()] if self._initial_state else []
         self._owners = self.params  # spares comparing them at the next step
         parameters, *self._state = self.update(parameters, gradients, self.lr, *state)
         self.steps += 1
         return parameters
 
-    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+    def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule: the parameter, its gradient, the learning rate and what is remembered → the new parameter and that."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to step: define update")
 
@@ -237,10 +241,9 @@ class Optimizer:
 
     def _clipped(self, gradients: list[float]) -> list[float]:
         if self.clip_norm is not None:
-            scale = _scale(gradients, self.clip_norm)
-            gradients = [g * scale for g in gradients]
+            gradients = by_norm(gradients, self.clip_norm)
         if self.clip_value is not None:
-            gradients = [_cut(g, self.clip_value) for g in gradients]
+            gradients = by_value(gradients, self.clip_value)
         return gradients
 
     def __repr__(self) -> str:
@@ -257,7 +260,7 @@ class SGD(Optimizer):
     momentum : float
         How much of the velocity v stays.
     nesterov : bool
-        Step by g + momentum v in place of v.
+        Step by g + momentum v instead of v.
 
     References
     ----------
@@ -283,13 +286,13 @@ class SGD(Optimizer):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **clipping)
-        self.momentum = _not_negative("momentum", momentum)
+        self.momentum = not_negative("momentum", momentum)
         self.nesterov = bool(nesterov)
         if nesterov and not momentum:
             raise ValueError("SGD with nesterov takes a momentum above 0")
         self._initial_state = {"velocity": 0.0} if momentum else {}
 
-    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+    def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
         if self.weight_decay:
             g = g + self.weight_decay * p
@@ -315,7 +318,7 @@ class RMSprop(Optimizer):
     momentum : float
         How much of the velocity stays.
     centered : bool
-        Divide by the running standard deviation in place of the root mean square.
+        Divide by the running standard deviation instead of the root mean square.
 
     References
     ----------
@@ -343,13 +346,13 @@ class RMSprop(Optimizer):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **clipping)
-        self.alpha = _fraction("alpha", alpha)
-        self.eps = _not_negative("eps", eps)
-        self.momentum = _not_negative("momentum", momentum)
+        self.alpha = fraction("alpha", alpha)
+        self.eps = not_negative("eps", eps)
+        self.momentum = not_negative("momentum", momentum)
         self.centered = bool(centered)
         self._initial_state = {"square": 0.0, "mean": 0.0, "velocity": 0.0}
 
-    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+    def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
         square, mean, velocity = state
         if self.weight_decay:
@@ -406,11 +409,11 @@ class Adagrad(Optimizer):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **clipping)
-        self.lr_decay = _not_negative("lr_decay", lr_decay)
-        self.eps = _not_negative("eps", eps)
-        self._initial_state = {"sum": _not_negative("initial_accumulator_value", initial_accumulator_value)}
+        self.lr_decay = not_negative("lr_decay", lr_decay)
+        self.eps = not_negative("eps", eps)
+        self._initial_state = {"sum": not_negative("initial_accumulator_value", initial_accumulator_value)}
 
-    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+    def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
         if self.weight_decay:
             g = g + self.weight_decay * p
@@ -460,12 +463,12 @@ class Adam(Optimizer):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **clipping)
-        self.betas = (_fraction("betas[0]", betas[0]), _fraction("betas[1]", betas[1]))
-        self.eps = _not_negative("eps", eps)
+        self.betas = (fraction("betas[0]", betas[0]), fraction("betas[1]", betas[1]))
+        self.eps = not_negative("eps", eps)
         self.amsgrad = bool(amsgrad)
         self._initial_state = {"mean": 0.0, "square": 0.0} | ({"largest": 0.0} if amsgrad else {})
 
-    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+    def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
         if self.weight_decay:
             g = g + self.weight_decay * p
@@ -488,7 +491,7 @@ class AdamW(Adam):
     Parameters
     ----------
     params, lr, betas, eps, weight_decay, amsgrad, clip_norm, clip_value
-        As for `Adam`, with a weight decay of 0.01 if not told otherwise.
+        As for `Adam`, with a weight decay of 0.01 by default.
 
     References
     ----------
@@ -515,116 +518,12 @@ class AdamW(Adam):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, betas, eps, 0.0, amsgrad, **clipping)
-        self.decay = _not_negative("weight_decay", weight_decay)
+        self.decay = not_negative("weight_decay", weight_decay)
 
-    def update(self, p: Number, g: Number, lr: float, *state: Number) -> tuple[Number, ...]:
+    def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
         return super().update(p * (1.0 - lr * self.decay), g, lr, *state)
 
 
-# --- clipping ---------------------------------------------------------------------------------------------------------
-
-
-def clip_grad_norm(params: Iterable[Value], max_norm: float) -> float:
-    """Scale the gradients down together so that their Euclidean norm is `max_norm` at most.
-
-    Returns
-    -------
-    float
-        The norm before.
-
-    References
-    ----------
-    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013).
-
-    Examples
-    --------
-    >>> a, b = Value(0.0), Value(0.0)
-    >>> a.grad, b.grad = 3.0, 4.0
-    >>> clip_grad_norm([a, b], 1.0)
-    5.0
-    >>> round(a.grad, 6), round(b.grad, 6)
-    (0.6, 0.8)
-    """
-    values = _checked(params)
-    gradients = [p.grad for p in values]
-    scale = _scale(gradients, _positive("max_norm", max_norm))
-    for p in values:
-        p.grad *= scale
-    return math.hypot(*gradients)
-
-
-def clip_grad_value(params: Iterable[Value], max_value: float) -> None:
-    """Cut each gradient off at ± `max_value`.
-
-    Examples
-    --------
-    >>> a = Value(0.0)
-    >>> a.grad = -3.0
-    >>> clip_grad_value([a], 1.0)
-    >>> a.grad
-    -1.0
-    """
-    _positive("max_value", max_value)
-    for p in _checked(params):
-        p.grad = _cut(p.grad, max_value)
-
-
-def _array(numbers: Any) -> Any:
+def _to_array(numbers: Any) -> Any:
     return require_numpy().asarray(numbers)
-
-
-def _scale(gradients: list[float], max_norm: float) -> float:
-    # As in PyTorch, whose 1e-6 keeps the divisor above 0.
-    return min(1.0, max_norm / (math.hypot(*gradients) + 1e-6))
-
-
-def _cut(gradient: float, limit: float) -> float:
-    return limit if gradient > limit else -limit if gradient < -limit else gradient
-
-
-# --- checks -----------------------------------------------------------------------------------------------------------
-
-
-def _checked(params: Iterable[Value]) -> list[Value]:
-    if hasattr(params, "named_parameters"):
-        raise TypeError("an optimiser takes the parameters, not the net: give net.parameters()")
-    if not isinstance(params, Iterable):
-        raise TypeError(
-            f"an optimiser takes net.parameters(), or a list of Values, got {type(params).__name__}: {params!r}"
-        )
-    values = [params] if isinstance(params, Value) else list(params)
-    if not values:
-        raise ValueError("there are no parameters to optimise: give net.parameters(), or a list of Values")
-    for i, p in enumerate(values):
-        if not isinstance(p, Value):
-            raise TypeError(f"parameter {i} must be a Value, got {type(p).__name__}: {p!r}")
-        if not p.is_leaf:
-            raise ValueError(f"parameter {i}, {p!r}, is computed by an operation: only a leaf can be optimised")
-    if len(set(values)) != len(values):
-        raise ValueError("a parameter comes twice in the list, and would be changed twice in a step")
-    return values
-
-
-def _not_negative(name: str, number: float) -> float:
-    if not 0.0 <= _real(name, number) < math.inf:
-        raise ValueError(f"{name} must be finite and not negative, got {number!r}")
-    return float(number)
-
-
-def _positive(name: str, number: float) -> float:
-    if not _real(name, number) > 0.0:
-        raise ValueError(f"{name} is a number above 0, got {number!r}")
-    return float(number)
-
-
-def _fraction(name: str, number: float) -> float:
-    if not 0.0 <= _real(name, number) < 1.0:
-        raise ValueError(f"{name} must be in [0, 1), got {number!r}")
-    return float(number)
-
-
-def _real(name: str, number: object) -> float:
-    if not ops.is_number(number):
-        raise TypeError(f"{name} must be a number, got {type(number).__name__}: {number!r}")
-    return float(number)  # type: ignore[arg-type]

@@ -56,7 +56,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
 
 
 def warm_up(lr: float | Schedule, steps: int) -> Schedule:
-    """A learning rate that rises evenly over the first steps, and then follows a schedule of its own from its start.
+    """A learning rate that rises evenly over the first steps, and then follows a schedule from its start.
 
     Examples
     --------
@@ -90,5 +90,5 @@ def _warm_up(after: Schedule, steps: int, step: int) -> float:
 
 def _at_least_1(name: str, number: int) -> int:
     if not number >= 1:
-        raise ValueError(f"{name} is a whole number from 1, got {number!r}")
+        raise ValueError(f"{name} must be a positive integer, got {number!r}")
     return int(number)

@@ -27,7 +27,7 @@ _LIBRARIES: Final = tuple(
 _OLD_CELL: Final = re.compile(r"<ipython-input-(\d+)-")
 
 
-class Line(NamedTuple):
+class SourceLine(NamedTuple):
     """A line of a program: as text, `train.py, line 12, in step, `y = a * b``; of a notebook, `cell 3, line 2, …`."""
 
     path: str
@@ -42,7 +42,7 @@ class Line(NamedTuple):
         return f"{where}, `{text}`" if text else where
 
 
-def user_line() -> Line:
+def user_line() -> SourceLine:
     """The innermost running line of the user's own code; where there is none, the outermost of all."""
     frames: list[tuple[FrameType, int]] = []
     frame: FrameType | None = sys._getframe(1)
@@ -52,7 +52,7 @@ def user_line() -> Line:
     return _users(frames)
 
 
-def line_of(error: BaseException) -> Line:
+def line_of(error: BaseException) -> SourceLine:
     """The innermost line of the user's own code that an error came through."""
     frames = []
     traceback = error.__traceback__
@@ -62,12 +62,12 @@ def line_of(error: BaseException) -> Line:
     return _users(frames[::-1])
 
 
-def _users(frames: list[tuple[FrameType, int]]) -> Line:
+def _users(frames: list[tuple[FrameType, int]]) -> SourceLine:
     """Of frames, innermost first, the first that is neither of this package nor of a library."""
     others = [(frame, number) for frame, number in frames if not is_own(frame)]
     users = [(frame, number) for frame, number in others if not _is_of_a_library(frame)]
     frame, number = (users or others or frames[-1:])[0]
-    return Line(frame.f_code.co_filename, number, frame.f_code.co_name)
+    return SourceLine(frame.f_code.co_filename, number, frame.f_code.co_name)
 
 
 def _is_of_a_library(frame: FrameType) -> bool:

@@ -15,9 +15,10 @@ from typing import Any, Final
 import numpy as np
 
 from autograd_lite import ops
+from autograd_lite._support.nested import mapped
 from autograd_lite._support.text import quoted
 from autograd_lite.compiler.front.arguments import Arguments
-from autograd_lite.compiler.front.trace import Trace, TraceError, flatten, map_numbers, name_of
+from autograd_lite.compiler.front.trace import Trace, TraceError, flatten, name_of
 from autograd_lite.value import Value, gradients_of
 
 _FEW: Final = (
@@ -167,7 +168,7 @@ def _itself(function: Callable[..., Any], arguments: Arguments, i: int) -> Any:
     try:
         return function(*args, **kwargs)
     except (AttributeError, TypeError):
-        args, kwargs = arguments.sample(i, lambda numbers: map_numbers(Value, numbers))
+        args, kwargs = arguments.sample(i, lambda numbers: mapped(Value, numbers))
         return function(*args, **kwargs)
 
 

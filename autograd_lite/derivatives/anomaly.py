@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from types import TracebackType
 
-from autograd_lite._support.callers import Line, user_line
+from autograd_lite._support.callers import SourceLine, user_line
 from autograd_lite._support.text import escaped
 from autograd_lite.contexts import Context, current_inspector
 from autograd_lite.value import Value, application, origin_of, set_origin
@@ -24,7 +24,7 @@ class AnomalyError(FloatingPointError):
 
     __module__ = "autograd_lite"
 
-    def __init__(self, message: str, node: Value, origin: Line | None) -> None:
+    def __init__(self, message: str, node: Value, origin: SourceLine | None) -> None:
         super().__init__(message)
         self.node = node
         self.origin = origin
@@ -119,6 +119,6 @@ def _name(node: Value) -> str:
 
 def _error(node: Value, what: str) -> AnomalyError:
     origin = origin_of(node)
-    if not isinstance(origin, Line):
+    if not isinstance(origin, SourceLine):
         return AnomalyError(f"{what}; built outside detect_anomaly(), so its line is not known", node, None)
     return AnomalyError(f"{what}; built at {origin}", node, origin)

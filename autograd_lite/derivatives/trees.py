@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from autograd_lite._support.nested import named_items, refilled
 from autograd_lite._support.text import escaped
 from autograd_lite.value import Value, count_values
 
@@ -84,7 +85,7 @@ class Tree:
 
     def map_blocks(self, contents: Iterable[Any]) -> Any:
         """Anything in the same structure, one thing for each block."""
-        return _rebuild(self.structure, iter(contents))
+        return refilled(self.structure, contents)
 
     def matches(self, other: Tree) -> bool:
         """Whether both have the same places."""
@@ -136,27 +137,25 @@ def _is_array(x: object) -> bool:
 
 
 def _blocks(structure: Any, name: str) -> Iterator[Block]:
-    if isinstance(structure, (list, tuple)):
-        for i, part in enumerate(structure):
-            yield from _blocks(part, f"{name}[{i}]")
-    elif isinstance(structure, dict):
-        for key, part in structure.items():
-            yield from _blocks(part, f"{name}[{key!r}]")
-    elif _is_array(structure):
-        flat = structure.ravel().tolist()
-        for x, place in zip(flat, _names(name, structure.shape), strict=True):
-            if isinstance(x, (list, tuple, dict)) or _is_array(x):
-                raise TypeError(
-                    f"{escaped(name)} is a ragged array: {escaped(place)} is a {type(x).__name__}, not a number"
-                )
-        numbers = [as_number(x, place) for x, place in zip(flat, _names(name, structure.shape), strict=True)]
-        yield Block(name, structure.shape, numbers)
-    elif isinstance(structure, (set, frozenset)):
-        raise TypeError(
-            f"{escaped(name)} is a {type(structure).__name__}, whose numbers have no order: use a list or a tuple"
-        )
-    else:
-        yield Block(name, (), [as_number(structure, name)])
+    for place, item in named_items(structure, name):
+        if _is_array(item):
+            yield _block_of_array(item, place)
+        elif isinstance(item, (set, frozenset)):
+            raise TypeError(
+                f"{escaped(place)} is a {type(item).__name__}, whose numbers have no order: use a list or a tuple"
+            )
+        else:
+            yield Block(place, (), [as_number(item, place)])
+
+
+def _block_of_array(array: Any, name: str) -> Block:
+    flat, places = array.ravel().tolist(), _names(name, array.shape)
+    for x, place in zip(flat, places, strict=True):
+        if isinstance(x, (list, tuple, dict)) or _is_array(x):
+            raise TypeError(
+                f"{escaped(name)} is a ragged array: {escaped(place)} is a {type(x).__name__}, not a number"
+            )
+    return Block(name, array.shape, [as_number(x, place) for x, place in zip(flat, places, strict=True)])
 
 
 def _names(name: str, shape: tuple[int, ...]) -> list[str]:
@@ -164,14 +163,3 @@ def _names(name: str, shape: tuple[int, ...]) -> list[str]:
     for length in shape:
         names = [f"{start}[{i}]" for start in names for i in range(length)]
     return names
-
-
-def _rebuild(structure: Any, contents: Iterator[Any]) -> Any:
-    if isinstance(structure, tuple):
-        parts = [_rebuild(part, contents) for part in structure]
-        return type(structure)(*parts) if hasattr(structure, "_fields") else tuple(parts)
-    if isinstance(structure, list):
-        return [_rebuild(part, contents) for part in structure]
-    if isinstance(structure, dict):
-        return {key: _rebuild(part, contents) for key, part in structure.items()}
-    return next(contents)

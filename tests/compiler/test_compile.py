@@ -41,7 +41,7 @@ from autograd_lite import (
     tanh,
     total,
 )
-from autograd_lite._support.callers import Line
+from autograd_lite._support.callers import SourceLine
 from autograd_lite.compiler.check import Kinds
 
 UNARY = [op for op in ops.TABLE.values() if op.public and op.arity == 1]
@@ -994,7 +994,7 @@ def test_a_frame_of_numpy_is_not_the_users_line():
 
 
 def test_a_line_of_a_notebook_is_named_by_its_cell():
-    assert str(Line("<ipython-input-12-abcdef>", 3, "f")) == "cell 12, line 3, in f"
+    assert str(SourceLine("<ipython-input-12-abcdef>", 3, "f")) == "cell 12, line 3, in f"
 
 
 @given(st.data())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite._support.nested import items
 from autograd_lite.value import Value
 
 
@@ -152,10 +153,9 @@ def _is_number(x: Any) -> bool:
 
 
 def _holds_value(x: Any) -> bool:
-    if isinstance(x, dict):
-        return any(_holds_value(item) for item in x.values())
-    if isinstance(x, (list, tuple)):
-        return any(_holds_value(item) for item in x)
-    if isinstance(x, np.ndarray) and x.dtype.kind == "O":
-        return any(isinstance(item, Value) for item in x.flat)
-    return isinstance(x, Value)
+    return any(
+        any(isinstance(number, Value) for number in item.flat)
+        if isinstance(item, np.ndarray) and item.dtype.kind == "O"
+        else isinstance(item, Value)
+        for item in items(x)
+    )

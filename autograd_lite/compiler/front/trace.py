@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 from autograd_lite import ops
 from autograd_lite._support.callers import is_own, line_of, user_line
+from autograd_lite._support.nested import mapped
 from autograd_lite._support.text import escaped, quoted
 from autograd_lite.contexts import Context, recording
 from autograd_lite.ops import Op
@@ -139,14 +140,9 @@ def _refuse_for_floats(function: Callable[..., Any], sample: Sample, error: Exce
 
 def _try_watched_floats(function: Callable[..., Any], sample: Sample, watch: _Watch) -> None:
     """Run the function on floats that are watched as Values are: it may ask for the type before it decides."""
-    args, kwargs = sample(lambda numbers: map_numbers(lambda number: _WatchedFloat(number, watch), numbers))
+    args, kwargs = sample(lambda numbers: mapped(lambda number: _WatchedFloat(number, watch), numbers))
     with suppress(Exception):  # errors on plain floats are found, or allowed for, when results are compared
         function(*args, **kwargs)
-
-
-def map_numbers(make: Callable[[float], Any], numbers: Any) -> Any:
-    """A float, or nested lists of floats, with `make` applied to each."""
-    return [map_numbers(make, item) for item in numbers] if isinstance(numbers, list) else make(numbers)
 
 
 def _to_leaves(numbers: Any, leaves: list[Value]) -> Any:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+from autograd_lite._support.text import quoted
 from autograd_lite.derivatives.anomaly import AnomalyError
 from autograd_lite.derivatives.call import Call, plain
 from autograd_lite.derivatives.transforms import hessian, hvp
@@ -15,6 +16,8 @@ from autograd_lite.value import gradients_of
 _WITH_GRADIENT: Final = {"cg", "bfgs", "l-bfgs-b", "tnc", "slsqp"}
 _WITH_HESSIAN_PRODUCT: Final = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
 _WITH_HESSIAN: Final = {"dogleg", "trust-exact"}
+_WITH_VALUES: Final = {"nelder-mead", "powell", "cobyla", "cobyqa"}
+_METHODS: Final = _WITH_GRADIENT | _WITH_HESSIAN_PRODUCT | _WITH_HESSIAN | _WITH_VALUES
 # Their line searches fit a polynomial through the values, where infinity would stop them.
 _INTERPOLATING: Final = {"l-bfgs-b", "tnc"}
 
@@ -62,6 +65,9 @@ def minimize(f: Callable[..., Any], x0: Any, method: str = "BFGS", **options: An
     except ImportError as error:
         raise ImportError('minimize() needs SciPy: pip install "autograd-lite[optimize]"') from error
     tree = Tree(x0, "x0")
+    if not isinstance(method, str) or method.lower() not in _METHODS:
+        given = quoted(method) if isinstance(method, str) else f"{type(method).__name__}: {method!r:.80}"
+        raise ValueError(f"method must be one of {', '.join(sorted(_METHODS))}, in any case, got {given}")
     name = method.lower()
     highest = -math.inf  # of the values so far; at the start there is none
 
@@ -101,7 +107,7 @@ def minimize(f: Callable[..., Any], x0: Any, method: str = "BFGS", **options: An
         options.setdefault("hess", flat_hessian)
     elif name in _WITH_HESSIAN_PRODUCT:
         options.setdefault("hessp", hessian_product)
-    is_sloped = name in _WITH_GRADIENT | _WITH_HESSIAN_PRODUCT | _WITH_HESSIAN
+    is_sloped = name not in _WITH_VALUES
     start = numpy.array(plain(tree.numbers))
     with numpy.errstate(invalid="ignore"):  # the line searches compute with inf
         fun = value_and_slope if is_sloped else lambda x: value_and_slope(x)[0]

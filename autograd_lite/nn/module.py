@@ -86,8 +86,11 @@ class Module:
         for path, module in self.named_modules():
             module._path = path
 
-    def zero_grad(self) -> None:
-        """Set the gradients of all parameters to zero, of frozen ones too."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradients of all parameters to zero, of frozen ones too.
+
+        Whatever `set_to_none` says: here a gradient is always a number.
+        """
         values: dict[Value, None] = {}
         _collect(self, values, set(), set())
         for value in values:

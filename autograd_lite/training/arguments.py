@@ -43,6 +43,14 @@ def check_net_and_loss(net: object, loss: object) -> None:
         raise TypeError(f"loss must be a function, got the text {loss!r}: write {advice}")
     if not callable(loss):
         raise TypeError(f"loss must be a function such as losses.mse, got {type(loss).__name__}: {loss!r}")
+    try:
+        signature = inspect.signature(loss)
+    except (TypeError, ValueError):  # a built-in function that does not say what it takes
+        return
+    try:
+        signature.bind(0.0, 0.0)
+    except TypeError:
+        raise TypeError(f"loss must take two arguments, (prediction, target), got a function of {signature}") from None
 
 
 def _is_loss(function: Any) -> bool:

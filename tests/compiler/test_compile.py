@@ -10,6 +10,8 @@ import pickle
 import random
 import sys
 import weakref
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -823,16 +825,34 @@ def test_another_option_has_a_program_of_its_own():
 
 @pytest.mark.parametrize(
     "function",
-    [lambda x: x * 2, lambda x: 2 * x, lambda x: x - 1, lambda x: -x, lambda x: x / 2, lambda x: x**2, lambda x: 1 - x],
+    [
+        lambda x: x * 2,
+        lambda x: 2 * x,
+        lambda x: x - 1,
+        lambda x: -x,
+        lambda x: x / 2,
+        lambda x: x**2,
+        lambda x: 1 - x,
+        lambda x: x + x,
+    ],
 )
 def test_a_sequence_of_one_number_is_not_a_number(function):
     with pytest.raises(TraceError, match=r"test_compile.py, line .*a sequence of one number"):
         compile(function)([[1.0], [2.0]])
 
 
+def test_sequences_of_one_number_are_joined_by_unpacking():
+    assert compile(lambda x, y: [*x, *y])([[1.0], [2.0]], [[3.0], [4.0]]).tolist() == [[1.0, 3.0], [2.0, 4.0]]
+
+
 def test_results_of_numpy_count_as_numbers():
     f = compile(lambda x: [x * 2.0, np.float32(0.5), np.int64(3), np.array(x * 3.0)])
     assert f([1.0]).tolist() == [[2.0, 0.5, 3.0, 3.0]]
+
+
+def test_every_kind_of_real_number_may_be_a_result():
+    f = compile(lambda x: [x * 2.0, Fraction(1, 4), Decimal("1.5"), True])
+    assert f([1.0]).tolist() == [[2.0, 0.25, 1.5, 1.0]]
 
 
 def test_it_tells_its_size():

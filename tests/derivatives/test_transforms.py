@@ -727,6 +727,13 @@ def rosenbrock(p):
     return (1 - x) ** 2 + 100 * (y - x**2) ** 2
 
 
+@pytest.mark.parametrize("method", ["newton", "a\x1b[31m\nb", "", None])
+def test_minimize_names_the_methods_where_one_is_unknown(method):
+    with pytest.raises(ValueError, match="method must be one of bfgs, cg, ") as caught:
+        minimize(lambda x: x * x, 1.0, method=method)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
     "method", ["BFGS", "L-BFGS-B", "CG", "Newton-CG", "trust-ncg", "trust-exact", "SLSQP", "TNC", "Nelder-Mead"]
 )

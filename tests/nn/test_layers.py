@@ -55,6 +55,14 @@ def test_a_parameter_used_twice_counts_once():
     assert len(net.parameters()) == 3
 
 
+def test_zero_grad_takes_pytorchs_argument():
+    net = nn.MLP(2, [1], seed=0)
+    for set_to_none in (True, False):
+        net.parameters()[0].grad = 3.0
+        net.zero_grad(set_to_none=set_to_none)
+        assert net.parameters()[0].grad == 0.0
+
+
 def test_zero_grad_clears_all_parameters():
     net = nn.MLP(2, [2, 1], seed=0, frozen_bias=True)
     net([1.0, 2.0]).backward()

@@ -249,6 +249,13 @@ def test_a_loss_that_becomes_infinite_names_the_epoch_and_the_node():
     assert net.state_dict() == {"w[0]": 1e200, "b": 0.0}
 
 
+@pytest.mark.parametrize("loss", [lambda p: p, lambda p, t, weight: p, lambda: 0.0])
+def test_a_loss_of_other_arguments_is_refused(loss):
+    net = nn.MLP(1, [1], seed=0)
+    with pytest.raises(TypeError, match=r"loss must take two arguments, \(prediction, target\), got a function of \("):
+        fit(net, [[1.0]], [1.0], loss=loss, optimizer=optim.SGD(net.parameters(), 0.1))
+
+
 def test_divergence_leaves_the_last_weights_with_a_finite_loss():
     net = line()
     with pytest.raises(DivergedError, match="training diverged in epoch") as caught:

@@ -160,8 +160,11 @@ class OneNumber(list[Any]):
     def _refuse(self, *others: object) -> NoReturn:
         raise TraceError(
             f"{user_line()}: arithmetic with a sequence of one number. An array of shape (n, 1) has samples that are"
-            " sequences: take the number out of it with [0], or give an array of shape (n,)"
+            " sequences: take the number out of it with [0], or give an array of shape (n,); [*a, *b] joins two sequences"
         )
+
+    def __add__(self, other: Any) -> Any:
+        return self._refuse() if isinstance(other, OneNumber) else super().__add__(other)
 
     __mul__ = __rmul__ = __imul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _refuse
     __neg__ = __abs__ = __float__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = _refuse
@@ -177,8 +180,8 @@ def flatten(result: Any, outputs: list[Value | float], function: Callable[..., A
     """
     if getattr(result, "ndim", None) == 0 and hasattr(result, "item"):  # of NumPy: a number, or an array of one Value
         result = result.item()
-    if isinstance(result, (Value, float, int)):
-        outputs.append(result)
+    if isinstance(result, Value) or ops.is_number(result):
+        outputs.append(result if isinstance(result, Value) else float(result))
         return ()
     if not isinstance(result, (list, tuple)) and not hasattr(result, "__array__"):
         raise TraceError(

@@ -62,6 +62,42 @@ with open("pickles", "wb") as file:
 only_where_native = pytest.mark.skipif(not autograd_lite.NATIVE, reason="there is only the plain engine here")
 
 
+IN_SUBINTERPRETERS = '''
+import sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+from autograd_lite import Value
+
+def gradient():
+    x = Value(2.0)
+    y = x
+    for _ in range(1000):
+        y = y * 0.5 + x
+    y.backward()
+    return x.grad
+
+program = f"""
+import sys
+sys.path[:] = {sys.path}
+try:
+    from autograd_lite import Value
+    x = Value(3.0)
+    (x * x).backward()
+    print(x.grad, flush=True)
+except ImportError as error:
+    print("refused" if "subinterpreter" in str(error) else error, flush=True)
+"""
+expected = gradient()
+for _ in range(2):
+    other = interpreters.create()
+    interpreters.run_string(other, program)
+    interpreters.destroy(other)
+    assert gradient() == expected
+'''
+
+
 def run_python(code, folder):
     return run_program(sys.executable, "-c", code, cwd=folder)
 
@@ -98,3 +134,9 @@ def test_a_script_for_a_two_tuple_engine_runs_with_the_same_losses(monkeypatch):
     ours, theirs = train(Value, steps=3), train(other, steps=3)
     assert ours == pytest.approx(theirs, rel=1e-12)
     assert ours[0] != ours[1]
+
+
+def test_a_subinterpreter_computes_with_the_plain_engine_and_is_refused_by_the_native_one(tmp_path):
+    pytest.importorskip("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+    answers = run_python(IN_SUBINTERPRETERS, tmp_path).stdout.split()
+    assert answers == ["refused" if autograd_lite.NATIVE else "6.0"] * 2

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from autograd_lite import NATIVE, Value
+
 # Every allocation in turn fails, alone or with all that follow: `set_nomemory` is CPython's own switch for that. (The
 # collection empties the lists of freed floats and tuples, which would hide the failures.)
 PROGRAM = """
@@ -74,3 +76,17 @@ def test_every_allocation_may_fail():
     failures = dict(line.split() for line in run.stdout.splitlines())
     least = 10 if sys.version_info < (3, 13) else 5  # where only single allocations fail
     assert all(int(failures[name]) > least for name in ("build", "deepcopy", "pickle"))
+
+
+@pytest.mark.skipif(not NATIVE, reason="plain nodes have Python's own allocator")
+def test_the_memory_of_dead_nodes_serves_the_next_ones():
+    def addresses():
+        y = x = Value(1.0)
+        nodes = []
+        for _ in range(100):
+            y = y * x
+            nodes.append(id(y))
+        return set(nodes)
+
+    addresses()
+    assert addresses() == addresses()

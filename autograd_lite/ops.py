@@ -203,7 +203,11 @@ def flat(*xs: Number) -> tuple[Number, ...]:
 # --- forward rules that Python's math module does not have ------------------------------------------------------------
 
 
-def _power(x: float, exponent: float) -> float:
+def power(x: float, exponent: float) -> float:
+    """x**exponent; a ValueError where it is not real."""
+    base = abs(x)
+    if (x > 0.0 or exponent == 2.0) and 0.0 < base < math.inf and abs(exponent) < math.inf:
+        return math.pow(base, exponent)  # what `**` computes there, but mypyc does it without an object for each number
     result = x**exponent
     if isinstance(result, complex):
         raise ValueError("a negative number to a fractional power is not real")
@@ -212,8 +216,10 @@ def _power(x: float, exponent: float) -> float:
 
 def ieee_power(x: float, exponent: float) -> float:
     """x**exponent, inf or nan where Python raises."""
+    if exponent == 1.0:
+        return x
     try:
-        return _power(x, exponent)
+        return power(x, exponent)
     except ValueError:
         return math.nan
     except (ZeroDivisionError, OverflowError):
@@ -226,7 +232,8 @@ def _ieee_log(x: float) -> float:
     return math.log(x) if x > 0.0 else -math.inf if x == 0.0 else math.nan
 
 
-def _ieee_divide(x: float, y: float) -> float:
+def ieee_divide(x: float, y: float) -> float:
+    """x / y, inf or nan where Python raises."""
     if y != 0.0:
         return x / y
     if x == 0.0 or math.isnan(x):
@@ -238,7 +245,8 @@ def _sign(x: float) -> float:
     return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x * 0.0
 
 
-def _sigmoid(x: float) -> float:
+def sigmoid(x: float) -> float:
+    """1 / (1 + exp(-x)), without overflow."""
     if x >= 0.0:  # exp of a negative number cannot overflow
         return 1.0 / (1.0 + math.exp(-x))
     small = math.exp(x)
@@ -365,7 +373,7 @@ ADD:          Final[Op] = _operator("add",          "+",  lambda x, y: x + y,  l
 SUB:          Final[Op] = _operator("sub",          "-",  lambda x, y: x - y,  lambda x, y, z: (1.0, -1.0))
 MUL:          Final[Op] = _operator("mul",          "*",  lambda x, y: x * y,  lambda x, y, z: (y, x))
 DIV:          Final[Op] = _operator("div",          "/",  lambda x, y: x / y,  lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)))
-POW:          Final[Op] = _operator("pow",          "**", _power,              lambda x, y, z: _power_partials(x, y))
+POW:          Final[Op] = _operator("pow",          "**", power,               lambda x, y, z: _power_partials(x, y))
 MOD:          Final[Op] = _operator("mod",          "%",  lambda x, y: x % y,  lambda x, y, z: (1.0, -FLOOR_DIVIDE(x, y)))
 FLOOR_DIVIDE: Final[Op] = _operator("floor_divide", "//", lambda x, y: x // y, flat)
 NEG:          Final[Op] = _operator("neg",          "-",  lambda x: -x,        lambda x, z: (-1.0,), arity=1)
@@ -396,7 +404,7 @@ ATANH:        Final[Op] = _function(1, "atanh",      math.atanh,   lambda x, y: 
 ERF:          Final[Op] = _function(1, "erf",        math.erf,     lambda x, y: (_TWO_OVER_SQRT_PI * EXP(-x * x),))
 ERFC:         Final[Op] = _function(1, "erfc",       math.erfc,    lambda x, y: (-_TWO_OVER_SQRT_PI * EXP(-x * x),))
 SIGN:         Final[Op] = _function(1, "sign",       _sign,        flat)
-SIGMOID:      Final[Op] = _function(1, "sigmoid",    _sigmoid,                                        lambda x, y: (y * (1.0 - y),),
+SIGMOID:      Final[Op] = _function(1, "sigmoid",    sigmoid,                                         lambda x, y: (y * (1.0 - y),),
                                     formula=lambda x: 1.0 / (1.0 + EXP(-x)))
 SOFTPLUS:     Final[Op] = _function(1, "softplus",   _softplus,                                       lambda x, y: (SIGMOID(x),),
                                     formula=lambda x: MAXIMUM(x, 0.0) + LOG1P(EXP(-ABS(x))))
@@ -406,7 +414,7 @@ LEAKY_RELU:   Final[Op] = _function(1, "leaky_relu", lambda x: x if x > 0.0 else
                                     formula=lambda x: WHERE(GREATER(x, 0.0), x, LEAKY_SLOPE * x))
 ELU:          Final[Op] = _function(1, "elu",        lambda x: x if x > 0.0 else math.expm1(x),       lambda x, y: (EXP(MINIMUM(x, 0.0)),),
                                     formula=lambda x: WHERE(GREATER(x, 0.0), x, EXPM1(MINIMUM(x, 0.0))))
-SILU:         Final[Op] = _function(1, "silu",       lambda x: x * _sigmoid(x),                       lambda x, y: _silu_partials(x),
+SILU:         Final[Op] = _function(1, "silu",       lambda x: x * sigmoid(x),                        lambda x, y: _silu_partials(x),
                                     formula=lambda x: x * SIGMOID(x))
 GELU:         Final[Op] = _function(1, "gelu",       lambda x: x * _normal_cdf(x),                    lambda x, y: (NORMAL_CDF(x) + x * NORMAL_PDF(x),),
                                     formula=lambda x: x * NORMAL_CDF(x))
@@ -439,7 +447,7 @@ PROD:         Final[Op] = _function(0, "prod",       _product,                  
                                     formula=_array_product)
 
 # Helpers of the rules. None of them raises on floats, so no derivative does, of any order.
-IEEE_DIV:     Final[Op] = _helper(2, "ieee_div",   "/",   _ieee_divide, lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)), formula=lambda x, y: x / y)
+IEEE_DIV:     Final[Op] = _helper(2, "ieee_div",   "/",   ieee_divide,  lambda x, y, z: (IEEE_DIV(1.0, y), -IEEE_DIV(z, y)), formula=lambda x, y: x / y)
 IEEE_POW:     Final[Op] = _helper(2, "ieee_pow",   "**",  ieee_power,   lambda x, y, z: _power_partials(x, y),                formula=lambda x, y: x**y)
 IEEE_LOG:     Final[Op] = _helper(1, "ieee_log",   "log", _ieee_log,    lambda x, y: (IEEE_DIV(1.0, x),),                     formula=lambda x: LOG(x))
 NORMAL_CDF:   Final[Op] = _helper(1, "normal_cdf", "Φ",   _normal_cdf,  lambda x, y: (NORMAL_PDF(x),),

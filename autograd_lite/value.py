@@ -24,7 +24,30 @@ from autograd_lite import ops
 from autograd_lite._support.mypyc import i64, mypyc_attr
 from autograd_lite._support.text import escaped, quoted
 from autograd_lite.contexts import current_inspector, is_recording, open_blocks, setting_of, tell_watcher
-from autograd_lite.ops import ADD, DIV, DOT, EXP, MUL, NEG, POW, RELU, SUB, Op, ieee_power, in_words, is_number
+from autograd_lite.ops import (
+    ADD,
+    COS,
+    DIV,
+    DOT,
+    EXP,
+    LOG,
+    MUL,
+    NEG,
+    POW,
+    RELU,
+    SIGMOID,
+    SIN,
+    SQRT,
+    SUB,
+    TANH,
+    Op,
+    ieee_divide,
+    ieee_power,
+    in_words,
+    is_number,
+    power,
+    sigmoid,
+)
 
 
 @final
@@ -72,14 +95,14 @@ class _Passes:
         This is one assignment: before it an interrupted pass has done nothing, and after it everything.
         """
         self.gradients = [node._grad + held for node, held in zip(self.nodes, self.gradients)]
+        for node in self.nodes:
+            if node._extra is not None:
+                node._extra.changed = False
 
     def end(self) -> None:
         """Give the nodes their gradients; a second call goes on where an interrupt stopped the first."""
         for node, gradient in zip(self.nodes, self.gradients):
             node._grad = gradient
-            extra = node._extra
-            if extra is not None:
-                extra.changed = False
         self.nodes = []
         self.gradients = []
 
@@ -148,18 +171,25 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_in_child)
 
 
+# The data of a new node, for the operation that makes it.
+_BLANK: Final = object()
+
+
 @final
 @mypyc_attr(acyclic=True)
 class _Extra:
     """What only some nodes have, kept apart so that the others stay small."""
 
-    __slots__ = ("call", "changed", "label", "operands", "order", "origin", "partials")
+    __slots__ = ("call", "changed", "factors", "label", "operands", "order", "origin", "partials")
 
     def __init__(self) -> None:
         self.label: str = ""
         # An operation of a sequence, or of more than two numbers, keeps its operands here (Values and constants) and
-        # their partials; those of `dot` are the data of the other factors and are not stored.
+        # their partials. `dot` keeps the first factors here and the second ones below, as two tuples: the neurons of a
+        # layer share one of them. Its partials are the data of the other factors, and are not stored; its bias has the
+        # right slot of the node.
         self.operands: tuple[object, ...] | None = None
+        self.factors: tuple[object, ...] | None = None
         self.partials: tuple[float, ...] | None = None
         # The number of the call that made this leaf, if a function that is being differentiated did.
         self.call: i64 = 0
@@ -202,7 +232,7 @@ class Value:
     __slots__ = ("_data", "_extra", "_grad", "_left", "_mark", "_partial_left", "_partial_right", "_right", "_row")
 
     def __init__(self, data: object, label: object = "") -> None:
-        self._data: float = data if type(data) is float else _as_float(data, "Value")
+        self._data: float = 0.0
         self._grad: float = 0.0
         self._row: Op | None = None
         # One or two operands have a slot each: the parent, and the partial towards it. Where the operand is a constant
@@ -214,6 +244,9 @@ class Value:
         self._extra: _Extra | None = None
         self._mark: i64 = 0
         _shared.created += 1
+        if data is _BLANK:  # an operation fills in the rest
+            return
+        self._data = data if type(data) is float else _as_float(data, "Value")
         if _shared.calls > 0:
             self._with_extra().call = _shared.latest_call
         if type(label) is not str or label:
@@ -301,9 +334,11 @@ class Value:
         extra = self._extra
         if extra is not None and extra.operands is not None:
             operands: Any = extra.operands
-            if extra.partials is None:
+            if extra.factors is not None:
+                bias = self._partial_right if self._right is None else self._right
+                operands = (*operands, *extra.factors, bias)
                 return operands, op.partials(*[_data_of(x) for x in operands], self._data)
-            return operands, extra.partials
+            return operands, extra.partials or ()
         left: Value | float = self._partial_left if self._left is None else self._left
         if op.arity == 1:
             return (left,), (self._partial_left,)
@@ -469,9 +504,14 @@ class Value:
         if isinstance(other, Value) and other._data != 0.0:
             z = self._data / other._data
             return _node(DIV, z, self, 1.0 / other._data, other, -(z / other._data))
+        if type(other) is float and other != 0.0:
+            return _node(DIV, self._data / other, self, 1.0 / other, None, other)
         return _operate(DIV, self, other)
 
     def __rtruediv__(self, other: object) -> Value | Any:
+        if type(other) is float and self._data != 0.0:
+            z = other / self._data
+            return _node(DIV, z, None, other, self, -(z / self._data))
         return _operate(DIV, other, self)
 
     def __mod__(self, other: object) -> Value | Any:
@@ -578,10 +618,9 @@ class Value:
                 following = right
             extra = node._extra
             if extra is not None and extra.operands is not None:
-                _passes.next_mark += len(extra.operands)
-                for operand in extra.operands:
-                    if isinstance(operand, Value) and _use(operand, base):
-                        waiting.append(operand)
+                _use_all(extra.operands, base, waiting)
+                if extra.factors is not None:
+                    _use_all(extra.factors, base, waiting)
             if following is not None:
                 node = following
             elif waiting:
@@ -608,6 +647,10 @@ class Value:
                 left._mark = mark
                 if mark == base:
                     following = left
+            extra = node._extra
+            if extra is not None and extra.operands is not None:
+                _send_gradient_of_sequence(extra, grad)
+                _count_down_sequence(extra, base, ready)
             right = node._right
             if right is not None:
                 right._grad += node._partial_right * grad
@@ -617,10 +660,6 @@ class Value:
                     if following is not None:
                         ready.append(following)
                     following = right
-            extra = node._extra
-            if extra is not None and extra.operands is not None:
-                _send_gradient(node)
-                _count_down(node, base, ready)
             if inspector is not None:
                 inspector("backward", node)
             if following is not None:
@@ -920,6 +959,38 @@ class Value:
         # NumPy comes here with each of its functions that is given a Value itself (and not in an array of objects).
         return _apply_ufunc(ufunc, method, inputs, options)
 
+    # NumPy applies a function to an array of objects by calling the method of its name, and some names are its own. (A
+    # `__getattr__` would know them in one line. But with it Python looks up every other attribute the long way, too:
+    # 300 instructions more for each call of a method.)
+
+    def arcsin(self) -> Value:
+        """NumPy's name of `asin`."""
+        return self.asin()
+
+    def arccos(self) -> Value:
+        """NumPy's name of `acos`."""
+        return self.acos()
+
+    def arctan(self) -> Value:
+        """NumPy's name of `atan`."""
+        return self.atan()
+
+    def arcsinh(self) -> Value:
+        """NumPy's name of `asinh`."""
+        return self.asinh()
+
+    def arccosh(self) -> Value:
+        """NumPy's name of `acosh`."""
+        return self.acosh()
+
+    def arctanh(self) -> Value:
+        """NumPy's name of `atanh`."""
+        return self.atanh()
+
+    def arctan2(self, other: object) -> Value:
+        """NumPy's name of `atan2`."""
+        return self.atan2(other)
+
     @property
     def _prev(self) -> set[Value]:
         """The parents, as a set (micrograd's name)."""
@@ -938,19 +1009,11 @@ class Value:
     @property
     def _backward(self) -> Any:
         """Not there: micrograd's closures are a table of rules here."""
-        raise AttributeError("_backward")  # on which Python asks `__getattr__`
+        raise AttributeError(_NO_CLOSURES)
 
     @_backward.setter
     def _backward(self, rule: Any) -> None:
         raise AttributeError(_NO_CLOSURES)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_backward":
-            raise AttributeError(_NO_CLOSURES)
-        # NumPy applies a function to an array of objects by calling the method of its name, and some names are its own.
-        if name.startswith("arc"):
-            return getattr(self, "a" + name[3:])
-        raise AttributeError(f"a Value has no attribute {name!r}")
 
     def _record(self, op: Op, operands: tuple[object, ...]) -> Value:
         """Apply any row to any operands; `Op.__call__` comes here when one of them is a Value."""
@@ -1007,7 +1070,8 @@ def _node(
     op: Op, data: float, left: Value | None, partial_left: float, right: Value | None, partial_right: float
 ) -> Value:
     """Make the node of an operation whose result and partials are known already."""
-    node = Value(data)
+    node = Value(_BLANK)
+    node._data = data
     node._row = op
     node._left = left
     node._right = right
@@ -1036,7 +1100,7 @@ def _settle(node: Value) -> None:
 
 def _apply(op: Op, left: Value | None, left_constant: float, right: Value | None, right_constant: float) -> Value:
     """Make the node of a row with one or two operands; a constant counts where there is no parent."""
-    node = Value(0.0)
+    node = Value(_BLANK)
     node._row = op
     node._left = left
     node._right = right
@@ -1087,30 +1151,71 @@ def apply_dot(a: Iterable[object], b: Iterable[object], bias: object) -> Any:
     right = tuple(b)
     if len(left) != len(right):
         raise ValueError(f"dot takes two sequences of the same length, got {len(left)} and {len(right)} numbers")
-    return apply_to_sequence(DOT, left + right + (bias,))  # the quickest way
+    if isinstance(bias, Value) or _has_value(left) or _has_value(right):
+        return _record_dot(left, right, bias)
+    return DOT(*left, *right, bias)
+
+
+def _has_value(operands: tuple[object, ...]) -> bool:
+    for operand in operands:
+        if isinstance(operand, Value):
+            return True
+    return False
+
+
+def _record_dot(left: tuple[object, ...], right: tuple[object, ...], bias: object) -> Value:
+    node = Value(_BLANK)
+    node._row = DOT
+    _keep_factors(node, left, right, bias)
+    has_floats = True
+    try:
+        node._data = _dot(left, right, node._partial_right if node._right is None else node._right._data)
+    except TypeError:
+        has_floats = False
+    if not has_floats:  # some constant is another number, or none
+        _keep_factors(node, _constants_as_floats(DOT, left), _constants_as_floats(DOT, right), bias)
+        _evaluate(node, DOT)
+    if open_blocks.count > 0:
+        _settle(node)
+    return node
+
+
+def _keep_factors(node: Value, left: tuple[object, ...], right: tuple[object, ...], bias: object) -> None:
+    """Let a node of `dot` have these operands."""
+    if isinstance(bias, Value):
+        node._right = bias
+        node._partial_right = 1.0
+    else:
+        node._partial_right = _as_float(bias, DOT.name)
+    extra = node._with_extra()
+    extra.operands = left
+    extra.factors = right
 
 
 def apply_to_sequence(op: Op, operands: tuple[object, ...]) -> Any:
     """Apply a row that takes a sequence, or more than two operands: a node if one of them is a Value."""
-    for operand in operands:
-        if isinstance(operand, Value):
-            return record_sequence(op, operands)
-    return op(*operands)
+    return record_sequence(op, operands) if _has_value(operands) else op(*operands)
 
 
 def record_sequence(op: Op, operands: tuple[object, ...]) -> Value:
     """Make the node of a row that takes a sequence, or more than two operands."""
-    for operand in operands:
-        if type(operand) is not float and not isinstance(operand, Value):
-            operands = tuple([x if isinstance(x, Value) else _as_float(x, op.name) for x in operands])
-            break
-    node = Value(0.0)
+    if op is DOT:
+        n = len(operands) // 2
+        return _record_dot(operands[:n], operands[n : 2 * n], operands[2 * n])
+    node = Value(_BLANK)
     node._row = op
-    node._with_extra().operands = operands
+    node._with_extra().operands = _constants_as_floats(op, operands)
     _evaluate(node, op)
     if open_blocks.count > 0:
         _settle(node)
     return node
+
+
+def _constants_as_floats(op: Op, operands: tuple[object, ...]) -> tuple[object, ...]:
+    for operand in operands:
+        if not isinstance(operand, Value) and type(operand) is not float:
+            return tuple([x if isinstance(x, Value) else _as_float(x, op.name) for x in operands])
+    return operands
 
 
 # --- NumPy's functions ------------------------------------------------------------------------------------------------
@@ -1188,6 +1293,14 @@ def _use(parent: Value, base: i64) -> bool:
     return True
 
 
+def _use_all(operands: tuple[object, ...], base: i64, waiting: list[Value]) -> None:
+    """Count one use of each operand that is a Value; the list takes those that are met for the first time."""
+    _passes.next_mark += len(operands)
+    for operand in operands:
+        if isinstance(operand, Value) and _use(operand, base):
+            waiting.append(operand)
+
+
 def _count_down(node: Value, base: i64, ready: list[Value]) -> None:
     """Take one use of each parent; one without further uses is ready."""
     left = node._left
@@ -1195,55 +1308,64 @@ def _count_down(node: Value, base: i64, ready: list[Value]) -> None:
         left._mark -= 1
         if left._mark == base:
             ready.append(left)
+    extra = node._extra
+    if extra is not None and extra.operands is not None:
+        _count_down_sequence(extra, base, ready)
     right = node._right
     if right is not None:
         right._mark -= 1
         if right._mark == base:
             ready.append(right)
-    extra = node._extra
-    if extra is not None and extra.operands is not None:
-        for operand in extra.operands:
-            if isinstance(operand, Value):
-                operand._mark -= 1
-                if operand._mark == base:
-                    ready.append(operand)
+
+
+def _count_down_sequence(extra: _Extra, base: i64, ready: list[Value]) -> None:
+    if extra.operands is not None:
+        _count_down_all(extra.operands, base, ready)
+    if extra.factors is not None:
+        _count_down_all(extra.factors, base, ready)
+
+
+def _count_down_all(operands: tuple[object, ...], base: i64, ready: list[Value]) -> None:
+    for operand in operands:
+        if isinstance(operand, Value):
+            mark = operand._mark - 1
+            operand._mark = mark
+            if mark == base:
+                ready.append(operand)
 
 
 def _send_gradient(node: Value) -> None:
-    """The chain rule at one node: add local derivative times gradient to each parent's gradient."""
+    """The chain rule at one node: add partial times gradient to each parent's gradient."""
     grad = node._grad
     left = node._left
     if left is not None:
         left._grad += node._partial_left * grad
+    extra = node._extra
+    if extra is not None and extra.operands is not None:
+        _send_gradient_of_sequence(extra, grad)
     right = node._right
     if right is not None:
         right._grad += node._partial_right * grad
-    extra = node._extra
-    if extra is not None and extra.operands is not None:
-        operands = extra.operands
-        partials = extra.partials
-        if partials is not None:
-            for operand, partial in zip(operands, partials):
-                if isinstance(operand, Value):
-                    operand._grad += partial * grad
-        else:
-            _send_gradient_of_dot(operands, grad)
 
 
-def _send_gradient_of_dot(operands: tuple[object, ...], grad: float) -> None:
-    n: i64 = len(operands) // 2
-    i: i64 = 0
-    while i < n:
-        a = operands[i]
-        b = operands[n + i]
-        if isinstance(a, Value):
-            a._grad += _data_of(b) * grad
-        if isinstance(b, Value):
-            b._grad += _data_of(a) * grad
-        i += 1
-    bias = operands[2 * n]
-    if isinstance(bias, Value):
-        bias._grad += grad
+def _send_gradient_of_sequence(extra: _Extra, grad: float) -> None:
+    operands = extra.operands
+    factors = extra.factors
+    partials = extra.partials
+    if operands is not None and factors is not None:
+        for a, b in zip(operands, factors):
+            if isinstance(a, Value):
+                if isinstance(b, Value):
+                    a._grad += b._data * grad
+                    b._grad += a._data * grad
+                else:
+                    a._grad += _data_of(b) * grad
+            elif isinstance(b, Value):
+                b._grad += _data_of(a) * grad
+    elif operands is not None and partials is not None:
+        for operand, partial in zip(operands, partials):
+            if isinstance(operand, Value):
+                operand._grad += partial * grad
 
 
 def _clear_gradients(nodes: list[Value]) -> list[Value]:
@@ -1262,8 +1384,9 @@ def _evaluate(node: Value, op: Op) -> None:
     try:
         extra = node._extra
         if extra is not None and extra.operands is not None:
-            if op is DOT:
-                node._data = _dot(extra.operands)
+            if extra.factors is not None:
+                bias = node._partial_right if node._right is None else node._right._data
+                node._data = _dot(extra.operands, extra.factors, bias)
             else:
                 data = [_data_of(operand) for operand in extra.operands]
                 node._data = op.forward(*data)
@@ -1307,17 +1430,37 @@ def set_origin(node: Value, origin: object) -> None:
 def _evaluate_unary(node: Value, op: Op) -> None:
     x = node._partial_left if node._left is None else node._left._data
     if op is NEG:
-        node._data = -x
-        node._partial_left = -1.0
+        y = -x
+        partial = -1.0
     elif op is RELU:
-        node._data = 0.0 if x <= 0.0 else x
-        node._partial_left = 1.0 if x > 0.0 else 0.0
+        y = 0.0 if x <= 0.0 else x
+        partial = 1.0 if x > 0.0 else 0.0
+    elif op is TANH:
+        y = op.forward(x)
+        partial = 1.0 - y * y
     elif op is EXP:
-        node._data = math.exp(x)
-        node._partial_left = node._data
+        y = math.exp(x)
+        partial = y
+    elif op is LOG:
+        y = math.log(x)
+        partial = ieee_divide(1.0, x)
+    elif op is SIGMOID:
+        y = sigmoid(x)
+        partial = y * (1.0 - y)
+    elif op is SQRT:
+        y = math.sqrt(x)
+        partial = ieee_divide(0.5, y)
+    elif op is SIN:
+        y = math.sin(x)
+        partial = math.cos(x)
+    elif op is COS:
+        y = math.cos(x)
+        partial = -math.sin(x)
     else:
-        node._data = op.forward(x)
-        (node._partial_left,) = op.partials(x, node._data)
+        y = op.forward(x)
+        (partial,) = op.partials(x, y)
+    node._data = y
+    node._partial_left = partial
 
 
 def _evaluate_binary(node: Value, op: Op) -> None:
@@ -1341,7 +1484,7 @@ def _evaluate_binary(node: Value, op: Op) -> None:
         by_left = 1.0 / y
         by_right = -(z / y)
     elif op is POW and right is None:
-        z = op.forward(x, y)
+        z = power(x, y)
         by_left = y * ieee_power(x, y - 1.0) if y != 0.0 else 0.0
     else:
         z = op.forward(x, y)
@@ -1353,13 +1496,23 @@ def _evaluate_binary(node: Value, op: Op) -> None:
         node._partial_right = by_right
 
 
-def _dot(operands: tuple[object, ...]) -> float:
-    n: i64 = len(operands) // 2
-    i: i64 = 0
-    total = _data_of(operands[2 * n])
-    while i < n:
-        total += _data_of(operands[i]) * _data_of(operands[n + i])
-        i += 1
+def _dot(a: tuple[object, ...], b: tuple[object, ...], bias: float) -> float:
+    """The sum of the products; a TypeError if an operand is neither a Value nor a float."""
+    total = bias
+    for x, y in zip(a, b):
+        if isinstance(x, Value):
+            left = x._data
+        elif type(x) is float:
+            left = x
+        else:
+            raise TypeError
+        if isinstance(y, Value):
+            right = y._data
+        elif type(y) is float:
+            right = y
+        else:
+            raise TypeError
+        total += left * right
     return total
 
 
@@ -1424,7 +1577,14 @@ def tangents_of(ys: list[Value], xs: list[Value], speeds: list[float]) -> list[f
 
 
 def _receive_tangent(node: Value, moves: i64) -> None:
-    """The chain rule at one node, forward: add local derivative times tangent of each parent that moves."""
+    """The chain rule at one node, forward: add partial times tangent of each parent that moves."""
+    extra = node._extra
+    if extra is not None and extra.operands is not None:
+        for parent, partial in zip(node.parents, node.partials):
+            if parent._mark == moves:
+                node._grad += partial * parent._grad
+                node._mark = moves
+        return
     left = node._left
     if left is not None and left._mark == moves:
         node._grad += node._partial_left * left._grad
@@ -1433,12 +1593,6 @@ def _receive_tangent(node: Value, moves: i64) -> None:
     if right is not None and right._mark == moves:
         node._grad += node._partial_right * right._grad
         node._mark = moves
-    extra = node._extra
-    if extra is not None and extra.operands is not None:
-        for parent, partial in zip(node.parents, node.partials):
-            if parent._mark == moves:
-                node._grad += partial * parent._grad
-                node._mark = moves
 
 
 def begin_call() -> int:
@@ -1535,18 +1689,21 @@ def _restore(
     node._row = op
     if op is None:
         return node
-    if op.arity == 1 or op.arity == 2:
+    if op is DOT:
+        n = len(operands) // 2
+        _keep_factors(node, operands[:n], operands[n : 2 * n], operands[2 * n])
+    elif op.arity == 1 or op.arity == 2:
         left = operands[0]
         node._left = left if isinstance(left, Value) else None
         node._partial_left = partials[0] if isinstance(left, Value) else left
-    if op.arity == 2:
-        right = operands[1]
-        node._right = right if isinstance(right, Value) else None
-        node._partial_right = partials[1] if isinstance(right, Value) else right
-    if op.arity == 0 or op.arity > 2:
+        if op.arity == 2:
+            right = operands[1]
+            node._right = right if isinstance(right, Value) else None
+            node._partial_right = partials[1] if isinstance(right, Value) else right
+    else:
         extra = node._with_extra()
         extra.operands = operands
-        extra.partials = None if op is DOT else partials
+        extra.partials = partials
     return node
 
 

@@ -10,7 +10,7 @@ from random import Random
 
 import mpmath
 import pytest
-from helpers import bits, in_threads, run_program, wait_for
+from helpers import ANY_FLOAT, BINARY, UNARY, bits, in_threads, run_program, wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import JUMPS, STEPS, InMpmath
@@ -390,3 +390,53 @@ def test_no_grad_is_of_its_own_thread():
             done.set()
 
     in_threads(silent, recording)
+
+
+# --- what is written out for speed ------------------------------------------------------------------------------------
+
+
+def computed(function, *arguments):
+    """The bits of the numbers that a function returns, or the type of its exception."""
+    try:
+        return [bits(x) for x in function(*arguments)]
+    except (ArithmeticError, ValueError) as error:
+        return type(error)
+
+
+def by_its_row(op, *numbers):
+    y = op.forward(*numbers)
+    return y, *op.partials(*numbers, y)
+
+
+@given(st.data())
+def test_a_node_has_the_numbers_of_its_row(data):
+    op = data.draw(st.sampled_from([*UNARY, *BINARY]))
+    numbers = data.draw(st.tuples(*[ANY_FLOAT] * op.arity))
+    constants = data.draw(st.sampled_from([(), (0,), (1,)])) if op.arity == 2 else ()
+    kept = [i for i in range(op.arity) if i not in constants]
+    try:
+        y, *partials = by_its_row(op, *numbers)
+        expected = [bits(x) for x in (y, *[partials[i] for i in kept])]
+    except (ArithmeticError, ValueError) as error:
+        expected = type(error)
+    operands = [x if i in constants else Value(x) for i, x in enumerate(numbers)]
+
+    def build():
+        node = op(*operands)
+        return node.data, *node.partials
+
+    def replay():
+        leaves = [Value(0.5) if i in kept else x for i, x in enumerate(numbers)]
+        try:
+            node = op(*leaves)
+        except (ArithmeticError, ValueError):
+            node = None  # the constant allows no operation
+        if node is None:
+            return build()
+        for i in kept:
+            leaves[i].data = numbers[i]
+        node.forward()
+        return node.data, *node.partials
+
+    assert computed(build) == expected
+    assert computed(replay) == expected

@@ -20,7 +20,7 @@ from autograd_lite._support.text import quoted
 from autograd_lite.functions import mean, sqrt
 from autograd_lite.nn.module import Module as Module
 from autograd_lite.nn.seeds import as_random
-from autograd_lite.value import Value, apply_to_sequence
+from autograd_lite.value import Value, apply_dot
 
 Number = Value | float
 ActivationLike = str | Callable[[Value], Value] | None
@@ -105,10 +105,10 @@ class Neuron(Module):
 
     def __call__(self, x: Any) -> Value:
         """Return the output for one sample: a sequence of `n_inputs` numbers or Values."""
-        inputs = x if type(x) is list else _vector(x)
+        inputs = x if type(x) is tuple else _vector(x)
         if len(inputs) != len(self.w):
             raise _size_error(self, len(self.w), len(inputs))
-        z: Value = apply_to_sequence(ops.DOT, (*self.w, *inputs, self.b))  # dot(self.w, inputs, self.b), with less ado
+        z: Value = apply_dot(self.w, inputs, self.b)
         return z if self._function is None else self._function(z)
 
     def _headline(self) -> str:
@@ -180,7 +180,7 @@ class Layer(Module):
 
     def __call__(self, x: Any) -> Any:
         """Return the outputs for one sample: a list of Values; of a layer of one neuron, the Value itself."""
-        inputs = x if type(x) is list else _vector(x)
+        inputs = tuple(x if type(x) is list else _vector(x))  # one for all neurons, whose nodes keep it
         if len(inputs) != self.n_inputs:
             raise _size_error(self, self.n_inputs, len(inputs))
         outputs = [neuron(inputs) for neuron in self.neurons]

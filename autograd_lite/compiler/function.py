@@ -172,10 +172,13 @@ class CompiledFunction(Locked):
 
     @property
     def source(self) -> str:
-        """The program as NumPy code, forward and backward, as it would be written by hand."""
+        """The program as NumPy code, forward and backward, as it would be written by hand.
+
+        A parameter is called by its label, if it has one that can be a name.
+        """
         plan = self._latest()
         with compiling():
-            return write_source(plan.program, self._identifier(), plan.trace.shape, "numpy")
+            return write_source(plan.program, self._identifier(), plan.trace.shape, plan.labels, "numpy")
 
     @property
     def buffered_source(self) -> str:
@@ -198,13 +201,13 @@ class CompiledFunction(Locked):
         ValueError
             If the function was not called yet, or the namespace is unknown.
         NotImplementedError
-            If it uses an operation made with `define_op`.
+            If it uses an operation made with `define_op` whose rules need plain numbers.
         """
         plan = self._latest()
         data = np.zeros(plan.program.places)
         data[plan.program.parameters] = [parameter.data for parameter in plan.trace.parameters]
         with compiling():
-            return write_source(plan.program, self._identifier(), plan.trace.shape, namespace, data)
+            return write_source(plan.program, self._identifier(), plan.trace.shape, plan.labels, namespace, data)
 
     def _latest(self) -> Plan:
         if not self._plans:

@@ -59,9 +59,14 @@ class Plan:
         self.trace: Trace = trace(function, partial(arguments.sample, 0))
         self.form: NormalForm = normalise(self.trace)
         self.names = argument_names(arguments, function)
-        sizes = [int(np.prod(array.shape[1:], dtype=int)) for array in arguments.arrays]
-        self.program: Program = schedule(self.form, list(zip(self.names, sizes, strict=True)))
+        shapes = [array.shape[1:] for array in arguments.arrays]
+        self.program: Program = schedule(self.form, list(zip(self.names, shapes, strict=True)))
         self.code = Code(self.program, with_backward=self.trace.shape == ())
+
+    @property
+    def labels(self) -> dict[int, str]:
+        """The labels of the parameters by their address in the program."""
+        return dict(zip(self.program.parameters.tolist(), [p.label for p in self.trace.parameters], strict=True))
 
     # --- is it right? -------------------------------------------------------------------------------------------------
 

@@ -328,7 +328,7 @@ def test_the_source_reads_like_a_textbook():
     assert "z1 = W1 @ x + b1[:, None]" in lines
     assert "a1 = tanh(z1)" in lines
     assert "d_a1 = W2.T @ d_z2" in lines
-    assert "d_z1 = d_a1 * (1 - a1 * a1)" in lines
+    assert "d_z1 = d_a1 * (1 - a1**2)" in lines
     assert "d_W1 = d_z1 @ x.T" in lines
 
 

@@ -219,12 +219,36 @@ def test_a_product_beside_a_grid_that_it_does_not_fit():
     assert_text_computes_the_same(assert_same(f, [*w, *v], X), f, [*w, *v], X)
 
 
-def test_an_operation_of_ones_own_cannot_be_exported_and_says_so():
-    cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * x**2)
+def test_an_operation_of_ones_own_that_needs_plain_numbers_cannot_be_exported_and_says_so():
+    cube = define_op("cube", lambda x: math.pow(x, 3), lambda x, y: 3 * x**2)
     compiled = compile(lambda x: cube(x) * 2.0)
     assert compiled([2.0]).tolist() == [16.0]
-    with pytest.raises(NotImplementedError, match=r"cube is an operation of your own.*function of Values"):
+    with pytest.raises(NotImplementedError, match=r"cube is an operation of your own.*functions of autograd_lite"):
         compiled.to_source()
+
+
+def test_a_derivative_that_needs_plain_numbers_cannot_be_exported_and_says_so():
+    cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * math.pow(x, 2))
+    w = Value(2.0)
+    compiled = compile(lambda x: cube(w * x))
+    compiled([2.0])
+    with pytest.raises(NotImplementedError, match="cube is an operation of your own"):
+        compiled.to_source()
+
+
+@pytest.mark.parametrize("name", ["cube", "f", "tanh", "w", "x", "class", "my op!", "cube3", "n"])
+def test_the_text_of_an_operation_of_ones_own(name):
+    cube = define_op(name, lambda x: x**3, lambda x, y: 3 * x**2)
+    ratio = define_op(
+        name, lambda x, y: x / (1.0 + sigmoid(y)), lambda x, y, z: (z / x, -z * z / x * sigmoid(y) * (1.0 - sigmoid(y)))
+    )
+    w = [Value(0.7, "w"), Value(1.4, "v")]
+
+    def f(x):
+        return tanh(ratio(cube(w[0] * x), w[1] * x)) * cube(x)
+
+    X = np.array([0.5, -0.7, 1.2])
+    assert_text_computes_the_same(assert_same(f, w, X), f, w, X)
 
 
 def test_sums_of_products_whose_lengths_are_exchanged():

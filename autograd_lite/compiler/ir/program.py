@@ -68,6 +68,7 @@ class Program:
     statements: list[Statement]
     blocks: list[Block]
     inputs: list[Index]
+    input_shapes: list[tuple[int, ...]]  # of one sample
     ones: list[int]
     fillers: dict[float, int]
     outputs: list[tuple[Scalar | float, int]]

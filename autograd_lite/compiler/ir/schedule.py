@@ -19,14 +19,14 @@ from autograd_lite.compiler.ir.rows import Index, Rows, common_shape, full_shape
 from autograd_lite.ops import Op
 
 
-def schedule(form: NormalForm, arguments: list[tuple[str, int]]) -> Program:
+def schedule(form: NormalForm, arguments: list[tuple[str, tuple[int, ...]]]) -> Program:
     """Arrange a normalised program as array instructions.
 
     Parameters
     ----------
     form : NormalForm
         The scalars.
-    arguments : list of (name, number of scalars)
+    arguments : list of (name, shape of one sample)
         The inputs, argument by argument.
     """
     return _Scheduler(form).run(arguments)
@@ -42,11 +42,12 @@ class _Scheduler:
         self.addresses = Addresses(form.scalars)
         self.products = Products(self.addresses)
 
-    def run(self, arguments: list[tuple[str, int]]) -> Program:
+    def run(self, arguments: list[tuple[str, tuple[int, ...]]]) -> Program:
         inputs = [t for t in self.addresses.scalars if t.kind == "input"]
         leaves = [t for t in self.addresses.scalars if t.kind == "parameter"]
         given: list[Index] = []
-        for name, size in arguments:
+        for name, shape in arguments:
+            size = math.prod(shape)
             given.append(np.array(self.addresses.new_block(name, inputs[:size]).index))
             inputs = inputs[size:]
             self.addresses.row_of_ones()
@@ -64,6 +65,7 @@ class _Scheduler:
             self.addresses.statements,
             self.addresses.blocks,
             given,
+            [shape for _, shape in arguments],
             self.addresses.ones,
             {number: self.addresses.address[scalar.index] for number, scalar in self.addresses.fillers.items()},
             [(x, self.addresses.address[x.index] if isinstance(x, Scalar) else -1) for x in self.form.outputs],

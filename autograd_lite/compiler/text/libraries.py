@@ -1,4 +1,4 @@
-"""The names that array libraries use, for programs written as text."""
+"""What the array libraries call things, for programs written as text."""
 
 from __future__ import annotations
 
@@ -24,17 +24,23 @@ class Library:
         Definitions of functions that it does not have, or not in this form.
     array : callable
         Writes an array as text.
+    add_to : str
+        How something is added to a part of an array: of its name, an index and the text of what is added.
+    copy : str
+        How an array is copied before that, if it is changed.
     functions : dict
-        Its names for rows of the table, where they differ from the row's own.
+        What it calls rows of the table, where not by the row's name.
     """
 
     imports: str
     helpers: dict[str, str]
     array: Callable[[Any], str]
     functions: dict[str, str]
+    add_to: str = "{0}[{1}] += {2}"
+    copy: str = "{0}.copy()"
 
 
-_NUMPY_NAMES = "amax, acos, acosh, asin, asinh, atan, atan2, atanh, broadcast_to, cbrt, concatenate, cos, cosh, einsum, exp, exp2, expm1, hypot, log, log10, log1p, log2, maximum, minimum, ones, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where, zeros"
+_NUMPY_NAMES = "amax, acos, acosh, asin, asinh, atan, atan2, atanh, broadcast_to, cbrt, concatenate, cos, cosh, einsum, exp, exp2, expm1, hypot, log, log10, log1p, log2, maximum, minimum, moveaxis, ones, outer, sign, sin, sinh, sqrt, stack, tan, tanh, transpose, where, zeros"
 
 # These have a formula here, for NumPy's treatment of nan; a program's text takes the library's own.
 _OWN = {"maximum": "maximum", "minimum": "minimum"}
@@ -60,6 +66,8 @@ _JAX = Library(
     },
     lambda value: f"array({np.asarray(value).tolist()!r})",
     {"ieee_log": "log", **_OWN},
+    "{0} = {0}.at[{1}].add({2})",
+    "",
 )
 
 _TORCH_PAIRS = "\n".join(
@@ -69,8 +77,8 @@ _TORCH_PAIRS = "\n".join(
     ]
 )
 _TORCH = Library(
-    "import torch\nfrom torch import amax, acos, acosh, asin, asinh, atan, atanh, broadcast_to, cos, cosh, einsum, erf, erfc, exp, exp2, expm1, log, log10, log1p, log2, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where\n"
-    "from torch import cat as concatenate\n\n\n"
+    "import torch\nfrom torch import amax, acos, acosh, asin, asinh, atan, atanh, broadcast_to, cos, cosh, einsum, erf, erfc, exp, exp2, expm1, log, log10, log1p, log2, moveaxis, outer, sign, sin, sinh, sqrt, stack, tan, tanh, where\n"
+    "from torch import cat as concatenate\nfrom torch import permute as transpose\n\n\n"
     "def ones(shape):\n    return torch.ones(shape, dtype=torch.float64)\n\n\n"
     "def zeros(shape):\n    return torch.zeros(shape, dtype=torch.float64)\n\n\n" + _TORCH_PAIRS.rstrip(),
     {
@@ -83,6 +91,7 @@ _TORCH = Library(
         + (", dtype=torch.float64)" if np.asarray(value).dtype.kind == "f" else ")")
     ),
     {"ieee_log": "log", **_OWN},
+    copy="{0}.clone()",
 )
 
 LIBRARIES = {"numpy": _NUMPY, "torch": _TORCH, "jax": _JAX}
@@ -98,6 +107,6 @@ def _names_of(library: Library) -> list[str]:
     return found
 
 
-# Names with a meaning in a program's text, which neither the function nor an argument can have.
+# What has a meaning of its own in a program's text, so that neither the function nor an argument can be called so.
 RESERVED = {"parameters", "n", "zero", "minus_infinity", "len", "float", *ops.TABLE}
 RESERVED.update(*map(_names_of, LIBRARIES.values()))

@@ -1,49 +1,30 @@
-"""The statements of a program as text: named matrices and whole-array expressions, with no unnecessary parentheses."""
+"""The instructions of a program as text: named matrices and whole-array expressions."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.compiler.front.trace import DETACH
+from autograd_lite.compiler.front.trace import DETACH, watching
 from autograd_lite.compiler.ir.differentiate import Formula, Partial, Send
 from autograd_lite.compiler.ir.expressions import calls_of, formula_of
-from autograd_lite.compiler.ir.program import Part, Program, Statement
-from autograd_lite.compiler.ir.rows import Rows
+from autograd_lite.compiler.ir.program import Program, Statement
+from autograd_lite.compiler.ir.rows import Index, Rows
+from autograd_lite.compiler.text.algebra import ATOM, COMPARISON, POWER, Factor, Product, Sum, number, product_of
+from autograd_lite.compiler.text.contractions import Contraction
 from autograd_lite.compiler.text.libraries import Library
-from autograd_lite.compiler.text.names import Names, shape_text
+from autograd_lite.compiler.text.names import NamedArray, Names, select, shape_text, transposed
+from autograd_lite.contexts import recording
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
 
-_INFIX = {
-    "add": ("+", 1),
-    "sub": ("-", 1),
-    "mul": ("*", 2),
-    "div": ("/", 2),
-    "pow": ("**", 4),
-    "mod": ("%", 2),
-    "floor_divide": ("//", 2),
-    "greater": (">", 0),
-    "less": ("<", 0),
-    "equal": ("==", 0),
-}
-_INFIX |= {"ieee_div": ("/", 2), "ieee_pow": ("**", 4)}
-_ATOM = 9
-_MATRIX_PRODUCTS = {  # with the axes that are of size 1 left out
-    "lk,kn->ln": "{0} @ {1}",
-    "k,kn->n": "{0} @ {1}",
-    "lk,ln->kn": "{0}.T @ {1}",
-    "ln,kn->lk": "{0} @ {1}.T",
-    "n,kn->k": "{1} @ {0}",
-    "k,n->kn": "outer({0}, {1})",
-    "lk,k->l": "{0} @ {1}",
-    "n,n->": "{0} @ {1}",
-    "l,n->ln": "outer({0}, {1})",
-    "ln,n->l": "{0} @ {1}",
-    "l,ln->n": "{0} @ {1}",
-}
+_COMPARISONS = {"greater": ">", "less": "<", "equal": "=="}
+_ROUNDED = {"mod": "%", "floor_divide": "//"}
+_DIVISIONS = ("div", "ieee_div")
+_POWERS = ("pow", "ieee_pow")
+_VARIABLES = ("x", "y", "z")
 
 
 class Writer:
@@ -55,60 +36,74 @@ class Writer:
         What to write.
     library : Library
         The array library to write it for.
+    labels : dict
+        The labels of parameters by their address.
+    name : str
+        The name of the function.
     """
 
-    def __init__(self, program: Program, library: Library) -> None:
-        self.names = Names(program)
+    def __init__(self, program: Program, library: Library, labels: dict[int, str], name: str) -> None:
+        self.names = Names(program, labels, name)
         self.library = library
         self.lines: list[str] = list(self.names.preamble)
         self.helpers: dict[str, str] = {}
         self.started: set[str] = set()
+        self._own: set[str] = set()  # arrays that no other name means, so that they may be changed
+        self._own_names: dict[Op, str] = {}  # the functions of operations of the user's
         self._temporaries = 0
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
-    def _expression(
-        self, formula: Formula, shape: tuple[int, ...], batched: bool, known: dict[Value, str] | None = None
-    ) -> str:
-        known = known or {}
-        names = {v: known.get(v) or self.names.spread(r, shape, batched) for v, r in formula.operands().items()}
-        calls, result = calls_of(formula.root, names, _function_name, self._other)
-        if isinstance(result, str):
-            return result
+    def _expression(self, formula: Formula, names: dict[Value, str], regroup: bool = True) -> Product:
+        """An expression of named operands. `regroup`: whether products may be rearranged; see `Product.times`."""
+        calls, result = calls_of(formula.root, names, _function_name, self._users)
         uses: dict[int, int] = {}
         for call in calls:
             for x in call.operands:
                 if type(x) is int:
                     uses[x] = uses.get(x, 0) + 1
-        texts: dict[int, tuple[str, int]] = {}
+        sums: dict[int, Sum] = {}
         for i, call in enumerate(calls):
-            operands = [texts[x] if type(x) is int else _operand(x) for x in call.operands]
-            text, binding = self._call(call.function, operands)
+            made = self._call(
+                call.function, [sums[x] if type(x) is int else _operand(x) for x in call.operands], regroup
+            )
             if uses.get(i, 0) > 1:
                 self._temporaries += 1
-                self.lines.append(f"t{self._temporaries} = {text}")
-                text, binding = f"t{self._temporaries}", _ATOM
-            texts[i] = text, binding
-        return texts[result][0] if isinstance(result, int) else repr(result)
+                self.lines.append(f"t{self._temporaries} = {made}")
+                made = Sum((product_of(f"t{self._temporaries}"),))
+            sums[i] = made
+        return (sums[result] if type(result) is int else _operand(result)).product()
 
-    def _call(self, function: str, operands: list[tuple[str, int]]) -> tuple[str, int]:
-        if function in _INFIX and len(operands) == 2:
-            symbol, binding = _INFIX[function]
-            (a, left), (b, right) = operands
-            a = a if (left >= binding and binding not in (0, 4)) or left == _ATOM else f"({a})"
-            b = b if right > binding or right == _ATOM else f"({b})"
-            # A sign, or a factor before it, would go into a quotient that is rounded: it needs parentheses.
-            return f"{a} {symbol} {b}", 1 if symbol in ("%", "//") else binding
+    def _call(self, function: str, operands: list[Sum], regroup: bool) -> Sum:
+        products = [operand.product() for operand in operands]
+        if function in ("add", "sub"):
+            x, y = operands
+            return Sum((*x.products, y.product() if function == "add" else -y.product()))
         if function == "neg":
-            ((a, binding),) = operands
-            return f"-{a if binding >= 2 else f'({a})'}", 2
-        if function == "where" and operands[0][1] != 0:
-            operands = [(f"{operands[0][0]} != 0", 0), *operands[1:]]
+            return Sum((-products[0],))
+        if function == "mul":
+            return Sum((products[0].times(products[1], regroup),))
+        if function in _DIVISIONS:
+            return Sum((products[0].over(products[1]),))
+        texts = [product.factor() for product in products]
+        if function in _POWERS:
+            base, exponent = texts
+            power = exponent.text if exponent.binding > POWER or products[1].is_number else f"({exponent.text})"
+            return Sum((product_of(f"{base.within(POWER)}**{power}", POWER),))
+        if function in _ROUNDED:  # in parentheses, so that no sign or factor goes into what is rounded
+            left, right = (text.within(POWER) for text in texts)
+            return Sum((product_of(f"({left} {_ROUNDED[function]} {right})"),))
+        if function in _COMPARISONS:
+            left, right = (text.within(COMPARISON) for text in texts)
+            return Sum((product_of(f"{left} {_COMPARISONS[function]} {right}", COMPARISON),))
+        if function == "where" and texts[0].binding != COMPARISON:
+            texts[0] = Factor(f"{texts[0].within(COMPARISON)} != 0")
         if function in ops.TABLE:
             self._help(ops.TABLE[function])
         elif function == DETACH.name:
             self._help(DETACH)
-        return f"{self.library.functions.get(function, function)}({', '.join([a for a, _ in operands])})", _ATOM
+        name = self.library.functions.get(function, function)
+        return Sum((product_of(f"{name}({', '.join([text for text, _ in texts])})"),))
 
     def _help(self, op: Op) -> None:
         """Define a function of the table that the library does not have."""
@@ -119,44 +114,42 @@ class Writer:
             formula = formula_of(op, (None,) * op.arity)
             assert formula is not None
             root, leaves = formula
-            assert isinstance(root, Value)
-            variables = {leaf: name for leaf, name in zip(leaves, "xyz") if isinstance(leaf, Value)}
-            inner = Formula(root, {leaf: Rows(True, np.zeros((), dtype=np.intp)) for leaf in variables})
-            before, self.lines = self.lines, []
-            text = self._expression(inner, (), True, variables)
-            lines, self.lines = self.lines, before
-            body = "\n    ".join([*lines, f"return {text}"])
-            self.helpers[name] = f"def {name}({', '.join(variables.values())}):\n    {body}"
+            self.helpers[name] = self._definition(name, root, leaves)
 
-    def _other(self, op: Op) -> str:
-        raise NotImplementedError(
-            f"{op.name} is an operation of your own, which no array library knows: to export the program, write it as a"
-            " function of Values instead of define_op"
+    def _definition(self, name: str, root: Value | float, leaves: Sequence[Value | float]) -> str:
+        """A function that computes an expression of its leaves."""
+        variables = {leaf: f"x{i}" for i, leaf in enumerate(leaves) if isinstance(leaf, Value)}
+        if len(variables) <= len(_VARIABLES):
+            variables = dict(zip(variables, _VARIABLES))
+        before, self.lines = self.lines, []
+        text = str(
+            self._expression(Formula(root, {}), variables, regroup=False) if isinstance(root, Value) else number(root)
         )
+        lines, self.lines = self.lines, before
+        body = "\n    ".join([*lines, f"return {text}"])
+        return f"def {name}({', '.join(variables.values())}):\n    {body}"
 
-    def _contraction(self, part: Part, shape: tuple[int, ...] | None = None) -> str:
-        """A sum of products along axes, in this shape; axes of size 1 are left out."""
-        inputs, out = part.spec.split("->")
-        letters = inputs.split(",")
-        sizes: dict[str, int] = {"n": 0}
-        for axes, rows in zip(letters, part.factors, strict=True):
-            sizes.update(zip(axes, rows.index.shape))
-        texts = [self.names.ref(r, r.index.reshape([n for n in r.index.shape if n > 1])) for r in part.factors]
-        a, b, out = ["".join([x for x in axes if sizes[x] != 1]) for axes in (*letters, out)]
-        spec = f"{a},{b}->{out}"
-        pattern = _MATRIX_PRODUCTS.get(spec)
-        if pattern is None and "r" in spec and "l" not in spec:
-            pattern = _MATRIX_PRODUCTS.get(spec.replace("r", "l"))
-        text = pattern.format(*texts).replace(".T.T", "") if pattern else f'einsum("{spec}", {", ".join(texts)})'
-        if shape is not None and shape != tuple([sizes[x] for x in out if x != "n"]):
-            text = f"({text}).reshape({shape_text(shape, 'n' in out)})"
-        return text if part.coefficient == 1.0 else f"{short(part.coefficient)} * ({text})"
+    def _users(self, op: Op) -> str:
+        """The name of a function for an operation of the user's, whose rule is written out."""
+        if op not in self._own_names:
+            numbers = next(s.traced[:-1] for s in self.names.program.statements if s.op is op)
+            symbols = [Value(x) for x in numbers]
+            try:
+                with recording(), watching():
+                    root = op.forward.rule(*symbols)  # type: ignore[attr-defined]
+            except Exception as error:  # whatever a rule for floats does with what is none
+                raise _cannot_be_written(op) from error
+            if not isinstance(root, (Value, float, int)):
+                raise _cannot_be_written(op)
+            name = self._own_names[op] = self.names.name_for(op)
+            self.helpers[name] = self._definition(name, root, symbols)
+        return self._own_names[op]
 
-    # --- instructions -------------------------------------------------------------------------------------------------
+    # --- the forward pass ---------------------------------------------------------------------------------------------
 
     def statement(self, s: Statement) -> None:
         """One forward instruction."""
-        batched = s.block.batched
+        batched, shape = s.block.batched, self.names.shapes[s.block.name]
         if s.along_axis:
             (rows,) = s.operands
             assert isinstance(rows, Rows)
@@ -164,75 +157,170 @@ class Writer:
             text = f"amax({text}, {axis})" if s.op is ops.LARGEST else f"{text}.sum({axis})"
         elif s.op is not None:
             symbols = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.traced)]
-            leaves = {v: x for v, x in zip(symbols, s.operands) if isinstance(x, Rows)}
-            text = self._expression(Formula(s.op(*symbols), leaves), s.shape, batched)  # type: ignore[arg-type]
+            names = {
+                v: self.names.spread(x, shape, batched) for v, x in zip(symbols, s.operands) if isinstance(x, Rows)
+            }
+            text = str(self._expression(Formula(s.op(*symbols), {}), names))  # type: ignore[arg-type]
             if s.op in (ops.GREATER, ops.LESS, ops.EQUAL):
                 text = f"({text}) + zeros(())"  # a number, not a bool
         else:
-            text = self._sum(s, batched)
+            text = str(self._sum(s, shape))
         self.lines.append(f"{s.block.name} = {text}")
 
-    def _sum(self, s: Statement, batched: bool) -> str:
-        texts = []
+    def _sum(self, s: Statement, shape: tuple[int, ...]) -> Sum:
+        products = []
         for part in s.parts:
-            c = part.coefficient
             if part.spec == "sum":
-                text = f"{self.names.ref(part.factors[0])}.sum({len(s.shape)})"
+                product = product_of(f"{self.names.ref(part.factors[0])}.sum({len(s.shape)})")
+                products.append(product.times(number(part.coefficient)))
             elif part.spec:
-                texts.append(self._contraction(part, s.shape))
-                continue
+                contraction = Contraction(part, self.names)
+                text = contraction.text()
+                if contraction.shape != shape:
+                    text = product_of(
+                        f"{text.factor().within(POWER)}.reshape({shape_text(shape, contraction.has_samples)})"
+                    )
+                products.append(text)
             else:
-                text = " * ".join([self.names.spread(f, s.shape, batched) for f in part.factors])
-            texts.append(text if c == 1.0 else f"-{text}" if c == -1.0 else f"{short(c)} * {text}")
+                product = number(part.coefficient)
+                for rows in part.factors:
+                    product = product.times(product_of(self.names.spread(rows, shape, s.block.batched)))
+                products.append(product)
         if s.constant:
-            texts.append(short(s.constant))
-        return " + ".join(texts).replace("+ -", "- ")
+            products.append(number(s.constant))
+        return Sum(tuple(products)).ordered()
+
+    # --- the backward pass --------------------------------------------------------------------------------------------
 
     def send(self, send: Send) -> None:
         """One instruction of the backward pass."""
         if send.shape == (0,):
             return
-        batched, value, shape = send.batched, send.value, send.shape
-        if isinstance(value, Partial):
-            self._other(value.op)
-        if isinstance(value, Formula):
-            text = self._expression(value, shape, batched)
-            if not _fills(value, shape, batched):  # each receives the same, as the operands of a sum do
-                text = f"broadcast_to({text}, {shape_text(shape, batched)})"
-            summed = batched and not send.target.batched
+        if isinstance(send.value, Partial):
+            raise _cannot_be_written(send.value.op)
+        elif isinstance(send.value, Formula):
+            self._send_formula(send, send.value)
         else:
-            assert isinstance(value, Part)
-            text, summed = self._contraction(value), False
-            shape = tuple([n for n in shape if n > 1])  # as the text has it
-        index = send.target.index.reshape(shape)
-        axes = [i for i, n in enumerate(shape) if n > 1 and (index == index.take([0], axis=i)).all()]
-        index = index[tuple([0 if i in axes else slice(None) for i in range(index.ndim)])]
-        axes += [len(shape)] if summed else []
-        if axes:
-            which = str(axes[0]) if len(axes) == 1 else str(tuple(axes))
-            text = f"{text if text.isidentifier() else f'({text})'}.sum({which})"
-        self._deliver(Rows(send.target.batched, index, True), text)
+            contraction = Contraction(send.value, self.names)
+            index, axes = _without_repeats(send.target.index.reshape(contraction.shape))
+            kept = [axis for i, axis in enumerate(contraction.axes) if i not in axes]
+            target = Rows(send.target.batched, index, True)
+            order = self._order_of(target)
+            self._deliver(target, contraction.text("".join([kept[i] for i in order])), order)
 
-    def _deliver(self, target: Rows, text: str) -> None:
+    def _send_formula(self, send: Send, formula: Formula) -> None:
+        shape, operands = self._shape_of(send, formula)
+        names = {v: self.names.spread(rows, shape, send.batched) for v, rows in operands.items()}
+        value = self._expression(formula, names)
+        index, axes = _without_repeats(send.target.index.reshape(shape))
+        target = Rows(send.target.batched, index, True)
+        summed = [*axes, *([len(shape)] if send.batched and not target.batched else [])]
+        fills = _fills(operands, shape, send.batched)
+        if summed and not fills:
+            value = product_of(f"broadcast_to({value}, {shape_text(shape, send.batched)})")
+        self._deliver(target, value.summed(summed), tuple(range(index.ndim)), fills or bool(summed))
+
+    def _shape_of(self, send: Send, formula: Formula) -> tuple[tuple[int, ...], dict[Value, Rows]]:
+        """The shape in which an expression is written: that of the array that it fills, or of the first operand."""
+        operands = formula.operands()
+        for rows in [send.target, *operands.values()]:
+            if rows.batched and rows.index.size == int(np.prod(send.shape, dtype=int)):
+                home = self.names.home[True][rows.index.flat[0]]
+                if home is not None and np.array_equal(home[0].addresses, rows.index.ravel()):
+                    return home[0].shape, operands
+        return send.shape, operands
+
+    def _order_of(self, target: Rows) -> tuple[int, ...]:
+        """The order of the axes in which a contraction is delivered to its target, so that nothing is transposed."""
         homes, arrays = self.names.homes_of(target.batched, target.index)
+        if len(arrays) == 1 and target.index.ndim:
+            positions = np.array([at for _, at in homes], dtype=np.intp).reshape(target.index.shape)
+            found = select(arrays[0].shape, positions)
+            if found is not None:
+                return found[1]
+        return tuple(range(target.index.ndim))
+
+    def _deliver(self, target: Rows, value: Product, order: tuple[int, ...], fills: bool = True) -> None:
+        """Write a gradient to its arrays, or add it to what was sent there before.
+
+        Axis i of the value is axis `order[i]` of the target's rows.
+        """
+        index = target.index.transpose(order) if order else target.index
+        homes, arrays = self.names.homes_of(target.batched, index)
+        arrays = [array for array in arrays if array.name not in ("zero", "minus_infinity")]
+        if len(arrays) > 1:
+            self._temporaries += 1
+            name = f"t{self._temporaries}"
+            self.lines.append(f"{name} = {self._flat(value, index, target.batched, fills)}")
+            value, fills = product_of(name), True
         for array in arrays:
-            name = "d_" + array.name
-            if name in ("d_zero", "d_minus_infinity"):
-                continue
-            mine = [(i, position) for i, (home, position) in enumerate(homes) if home is array]
-            positions = np.array([p for _, p in mine])
-            size = len(array.addresses)
-            if len(homes) == size and len(mine) == size and (positions == np.arange(size)).all():
-                text = text if target.index.shape == array.shape else f"({text}).reshape({array.shape_text})"
-                self.lines.append(f"{name} = {name} + {text}" if name in self.started else f"{name} = {text}")
+            mine = np.array([i for i, (home, _) in enumerate(homes) if home is array], dtype=np.intp)
+            positions = np.array([homes[i][1] for i in mine.tolist()], dtype=np.intp)
+            part = value
+            if len(mine) < len(homes) or len(arrays) > 1:
+                flat = value if len(arrays) > 1 else product_of(self._flat(value, index, target.batched, fills))
+                chosen = select((len(homes),), mine if len(mine) > 1 else mine.reshape(()))
+                text = chosen[0] if chosen is not None else f"[{self.names.constant(mine)}]"
+                part, fills = product_of(f"{flat.factor().within(POWER)}{text}"), True
+                positions = positions if len(mine) > 1 else positions.reshape(())
+            else:
+                positions = positions.reshape(index.shape)
+            self._add(array, positions, part, fills)
+
+    def _flat(self, value: Product, index: Index, batched: bool, fills: bool) -> str:
+        if not fills:
+            value = product_of(f"broadcast_to({value}, {shape_text(index.shape, batched)})")
+        return f"{value.factor().within(POWER)}.reshape({shape_text((index.size,), batched)})"
+
+    def _add(self, array: NamedArray, positions: Index, value: Product, fills: bool) -> None:
+        """Add a value to the gradient of these elements of an array, or begin it with them."""
+        name = "d_" + array.name
+        size = len(array.addresses)
+        if positions.size == size and np.array_equal(positions.ravel(), np.arange(size)):
+            if positions.shape != array.shape:
+                value = product_of(self._reshaped(value, positions, array, fills))
+            elif not fills and name not in self.started:
+                value = product_of(f"broadcast_to({value}, {array.shape_text})")
+            total = Sum((product_of(name), value)) if name in self.started else value
+            self.lines.append(f"{name} = {total}")
+            if name in self.started or value.factor().binding != ATOM:
+                self._own.add(name)
+        else:
+            self._make_own(name, array)
+            selection = select(array.shape, positions)
+            is_in_order = selection is not None and list(selection[1]) == sorted(selection[1])
+            if not fills and not is_in_order:
+                value = product_of(f"broadcast_to({value}, {shape_text(positions.shape, array.batched)})")
+            if selection is not None:
+                inner = str(value) if is_in_order else value.factor().within(POWER)
+                text = transposed(inner, list(selection[1]), array.batched)
+                self.lines.append(self.library.add_to.format(name, selection[0][1:-1], text))
             else:
                 self.helpers["add_at"] = self.library.helpers["add_at"]
-                start = name if name in self.started else f"zeros({array.shape_text})"
-                chosen = "" if len(mine) == len(homes) else self.names.constant(np.array([i for i, _ in mine]))
-                values = f"({text}).reshape(({len(homes)}, {'n' if target.batched else 1}))"
-                values += f"[{chosen}]" if chosen else ""
-                self.lines.append(f"{name} = add_at({start}, {self.names.constant(positions)}, {values})")
-            self.started.add(name)
+                at = self.names.constant(positions.ravel())
+                values = f"{value.factor().within(POWER)}.reshape(({positions.size}, {'n' if array.batched else 1}))"
+                self.lines.append(f"{name} = add_at({name}, {at}, {values})")
+        self.started.add(name)
+
+    def _reshaped(self, value: Product, positions: Index, array: NamedArray, fills: bool) -> str:
+        if not fills:
+            value = product_of(f"broadcast_to({value}, {shape_text(positions.shape, array.batched)})")
+        return f"{value.factor().within(POWER)}.reshape({array.shape_text})"
+
+    def _make_own(self, name: str, array: NamedArray) -> None:
+        """Let an array exist that may be changed."""
+        if name not in self.started:
+            self.lines.append(f"{name} = zeros({array.shape_text})")
+        elif name not in self._own and self.library.copy:
+            self.lines.append(f"{name} = {self.library.copy.format(name)}")
+        self._own.add(name)
+
+
+def _cannot_be_written(op: Op) -> NotImplementedError:
+    return NotImplementedError(
+        f"{op.name} is an operation of your own with a rule that needs plain numbers, which no array library can run:"
+        " write its rules with arithmetic and the functions of autograd_lite"
+    )
 
 
 def _function_name(op: Op) -> str | None:
@@ -241,19 +329,18 @@ def _function_name(op: Op) -> str | None:
     return op.name if is_known and op.arity in (1, 2, 3) else None
 
 
-def _fills(formula: Formula, shape: tuple[int, ...], batched: bool) -> bool:
-    """Whether the expression has the whole shape without broadcasting: along each axis, some operand changes."""
-    operands = formula.operands().values()
-    indices = [rows.index.reshape(shape) for rows in operands]
+def _without_repeats(index: Index) -> tuple[Index, list[int]]:
+    """Row numbers without the axes along which they are the same, and these axes: what is sent there is summed."""
+    axes = [i for i, n in enumerate(index.shape) if n > 1 and (index == index.take([0], axis=i)).all()]
+    return index[tuple([0 if i in axes else slice(None) for i in range(index.ndim)])], axes
+
+
+def _fills(operands: dict[Value, Rows], shape: tuple[int, ...], batched: bool) -> bool:
+    """Whether an expression has the whole shape without broadcasting: along each axis, some operand changes."""
+    indices = [rows.index.reshape(shape) for rows in operands.values()]
     changes = [n == 1 or any((i != i.take([0], axis=axis)).any() for i in indices) for axis, n in enumerate(shape)]
-    return all(changes) and (not batched or any(rows.batched for rows in operands))
+    return all(changes) and (not batched or any(rows.batched for rows in operands.values()))
 
 
-def _operand(x: str | float) -> tuple[str, int]:
-    return (x, _ATOM) if isinstance(x, str) else (short(x), _ATOM if x >= 0 else 2)
-
-
-def short(number: float) -> str:
-    """A number as Python reads it back, without the ".0" of a whole one."""
-    text = repr(float(number)).removesuffix(".0")
-    return text if math.isfinite(number) else "-float('inf')" if number < 0.0 else f"float('{text}')"
+def _operand(x: str | float) -> Sum:
+    return Sum((product_of(x) if isinstance(x, str) else number(x),))

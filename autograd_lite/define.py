@@ -1,4 +1,4 @@
-"""define_op: an operation of one's own, beside those of the table."""
+"""define_op: an operation of your own, beside those of the table."""
 
 from __future__ import annotations
 

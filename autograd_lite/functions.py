@@ -621,7 +621,7 @@ def where(condition: Value | float, x: Value | float, y: Value | float) -> Value
 
 
 def clip(x: Value | float, low: Value | float, high: Value | float) -> Value | Any:
-    """x, but not below `low` nor above `high`: minimum(maximum(x, low), high).
+    """x, limited to the interval from `low` to `high`: minimum(maximum(x, low), high).
 
     The derivative is 1 inside, 0 outside; on a bound it is one half, as at every tie of `maximum` and `minimum`.
 

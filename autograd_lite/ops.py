@@ -6,7 +6,7 @@ them, `compile` turns them into array code, and the tests run over them.
 
 A derivative rule is written once. It is given the operands and the result and may use arithmetic and other rows of the
 table, called like functions: given floats it computes floats, given `Value` s it builds the graph of the derivative,
-given NumPy arrays it computes arrays. On floats a rule never raises: an infinite or undefined slope is inf or nan. That
+given NumPy arrays it computes arrays. On floats a rule never raises: an infinite or undefined derivative is inf or nan. That
 is why rules divide by `IEEE_DIV` and not by `/` wherever the divisor can be zero.
 """
 
@@ -552,7 +552,7 @@ def _hypot_partial(x: Number, y: Number, z: Number) -> Number:
 
 
 def _product_partials(xs: tuple[Number, ...]) -> tuple[Number, ...]:
-    """For each, the product of the others: of those before it and those after it, for there may be zeros."""
+    """For each, the product of the others: of those before it and those after it, because there may be zeros."""
     after: list[Number] = [1.0]
     for x in reversed(xs[1:]):
         after.append(_times(after[-1], x))

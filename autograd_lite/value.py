@@ -941,7 +941,7 @@ class Value:
         return _apply_binary(ops.EQUAL, self, other)
 
     def clip(self, low: object = None, high: object = None, out: None = None) -> Value:
-        """Self, but not below `low` nor above `high`; None is no bound (`out` is there for `np.clip`)."""
+        """Self, limited to the interval from `low` to `high`; None means no bound (`out` is there for `np.clip`)."""
         low = -math.inf if low is None else low
         return record_sequence(ops.CLIP, (self, low, math.inf if high is None else high))
 

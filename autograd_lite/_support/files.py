@@ -54,7 +54,7 @@ def write_atomically(target: Path, content: bytes) -> None:
 def replacing(target: Path) -> Iterator[Path]:
     """Give a draft to write to, which takes the file's place at the end, all at once; after an error it is gone.
 
-    The file keeps its permissions, a link is followed, and what is no regular file (a device, a pipe) is written to as
+    The file keeps its permissions, a link is followed, and what is not a regular file (a device, a pipe) is written to as
     it is. A process that is killed leaves its draft, a `.autograd-lite-….part` in the file's directory. So each call
     also removes the drafts there that are older than ten minutes.
 
@@ -105,8 +105,8 @@ def _sweep(directory: Path) -> None:
 _DRAFT: Final = ".autograd-lite-"
 _ABANDONED: Final = 600.0  # seconds without a write
 _WHAT_TO_DO: Final = {
-    errno.ENOSPC: "make room, or save somewhere else",
-    errno.EDQUOT: "make room, or save somewhere else",
+    errno.ENOSPC: "free some space, or save somewhere else",
+    errno.EDQUOT: "free some space, or save somewhere else",
     errno.EFBIG: "raise the limit on the size of a file, or save somewhere else",
     errno.EACCES: "save where you may write",
     errno.EPERM: "save where you may write",

@@ -47,7 +47,7 @@ class detect_anomaly:
     building a graph about ten times slower: for finding a fault, not for training. `fit` builds its graphs one Value at
     a time inside it. A compiled function always checks its result, and names the node and the sample.
 
-    A leaf that is nan is no operation: the first one that uses it raises. Domain errors, such as `log(0.0)`, raise with
+    A leaf that is nan is not an operation: the first operation that uses it raises. Domain errors, such as `log(0.0)`, raise with
     or without this context.
 
     Examples

@@ -26,7 +26,7 @@ from autograd_lite.value import (
 
 
 class Call:
-    """One call of a function, with fresh leaves in place of some arguments.
+    """One call of a function, with fresh leaves instead of some arguments.
 
     The leaves are fresh so that a variable which the function also captures is not taken for its argument.
     """

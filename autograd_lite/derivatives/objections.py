@@ -32,7 +32,7 @@ def _object_to(what: str, value: Value, other: object) -> None:
     name = f"the Value {quoted(value.label)}" if value.label else "a Value"
     if what == "==":
         reason = (
-            f"`==` of {name} with the number {other!r} is False whatever its data, because Values compare by identity;"
+            f"`==` of {name} with the number {other!r} is always False, because Values compare by identity;"
             " compare the data, as in `x.data == 2.0`, or use < and >="
         )
     else:

@@ -1,10 +1,10 @@
 """Derivatives as functions: `grad(f)` is the function that computes the gradient of `f`.
 
-Each transform calls the function with fresh leaves in place of its arguments, looks at the graph that comes back, and
+Each transform calls the function with fresh leaves instead of its arguments, looks at the graph that comes back, and
 differentiates that. So a function is anything that computes with numbers: loops, branches and other functions included.
 
 What comes out is as what went in: the derivatives have the structure of the argument. They are floats if the function
-computes with nothing else than floats and its own leaves. If an argument is a `Value`, or if the function depends on one
+computes only with floats and its own leaves. If an argument is a `Value`, or if the function depends on one
 that it captured (a weight of a net, or what an outer transform differentiates by), they are `Value` s that remember:
 differentiable again, drawable, connected to all of these. Inside `no_grad()` such results are leaves.
 """

@@ -171,7 +171,7 @@ def evaluate(text: str, values: Mapping[str, Value]) -> Value | float:
     Raises
     ------
     ExpressionError
-        If the text is no expression of this kind.
+        If the text is not an expression of this kind.
     ValueError, ZeroDivisionError, OverflowError
         As the arithmetic does.
 

@@ -15,7 +15,7 @@ from autograd_lite.value import Value
 # SymPy has no types.
 Expression = Any
 
-# A constant such as 0.5 or 3.25 is written as the fraction that it is; 0.1, which is no short fraction, as a float.
+# A constant such as 0.5 or 3.25 is written as the fraction that it is; 0.1, which is not a short fraction, as a float.
 _LARGEST_DENOMINATOR: Final = 1024
 
 

@@ -60,7 +60,7 @@ def circles(n: int = 100, noise: float = 0.1, seed: Any = None) -> tuple[Array, 
 
 
 def spirals(n: int = 200, noise: float = 0.05, seed: Any = None, arms: int = 2) -> tuple[Array, Array]:
-    """Arms that wind around each other one and a half times, out to radius 1: hard, for no straight line helps.
+    """Arms that wind around each other one and a half times, out to radius 1: hard, because no straight line helps.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def as_samples(X: Any, name: str = "X") -> Array:
     Raises
     ------
     ValueError
-        If there are no samples, they differ in length, or one holds something that is no finite number.
+        If there are no samples, they differ in length, or one holds something that is not a finite number.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def as_targets(y: Any, name: str = "y") -> Array:
     except (TypeError, ValueError) as error:
         reason = "its rows differ in length" if "inhomogeneous" in str(error) else str(error).replace("np.str_", "")
         raise ValueError(
-            f"{name} takes one number, or equally many numbers, for each sample: {reason}{_advice(y, name)}"
+            f"{name} takes one number, or the same number of numbers, for each sample: {reason}{_advice(y, name)}"
         ) from None
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"{name} takes samples by features, got an array of shape {array.shape}")

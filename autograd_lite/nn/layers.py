@@ -24,7 +24,7 @@ from autograd_lite.value import Value, apply_dot
 
 Number = Value | float
 ActivationLike = str | Callable[[Value], Value] | None
-Seed = Any  # a whole number of any kind, a random.Random, a generator of NumPy, or None
+Seed = Any  # an integer of any kind, a random.Random, a generator of NumPy, or None
 
 # The activations by name: every function of one number in the table of operations.
 ACTIVATIONS = tuple(sorted(op.name for op in ops.TABLE.values() if op.arity == 1 and op.public and op is not ops.NEG))
@@ -45,7 +45,7 @@ class Neuron(Module):
         Keep the bias as it is: it is then no parameter.
     init : str
         How the weights start: "he" or "xavier" (normal), "he_uniform" or "xavier_uniform"; "auto" takes "he" for the relu
-        family and "xavier" for all others. The bias starts within ± 1/√n_inputs, for if all started at 0, all neurons of
+        family and "xavier" for all others. The bias starts within ± 1/√n_inputs, because if all started at 0, all neurons of
         the first layer would bend at the origin.
     seed : int, random.Random or numpy.random.Generator, optional
         Where the randomness comes from.
@@ -127,7 +127,7 @@ class Layer(Module):
     bias : bool
         Whether the neurons have biases.
     shared_bias : bool
-        One bias for all neurons, in place of one each.
+        One bias for all neurons, instead of one for each.
 
     Attributes
     ----------

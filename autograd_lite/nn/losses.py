@@ -51,7 +51,7 @@ def half_mse(prediction: Prediction, target: Target) -> Value | Any:
 
 
 def mae(prediction: Prediction, target: Target) -> Value | Any:
-    """The absolute error |ŷ - y|, its mean over the outputs. Its slope is 0 where the prediction is exact.
+    """The absolute error |ŷ - y|, its mean over the outputs. Its derivative is 0 where the prediction is exact.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def cross_entropy(prediction: Prediction, target: Target) -> Value | Any:
     Raises
     ------
     ValueError
-        If the target is not a class: not a whole number from 0 to n - 1, nor n numbers that sum to 1, none negative.
+        If the target is not a class: neither an integer from 0 to n - 1, nor n numbers that are not negative and sum to 1.
 
     Examples
     --------

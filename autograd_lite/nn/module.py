@@ -68,7 +68,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """The Values to be learnt, each once."""
-        # In the order of the attributes; without names, for this is called at every step.
+        # In the order of the attributes; without names, because this is called at every step.
         values: dict[Value, None] = {}
         frozen: set[Value] = set()
         _collect(self, values, frozen, set())
@@ -108,7 +108,7 @@ class Module:
         ValueError
             If a name is missing or unknown.
         TypeError
-            If one is no real number.
+            If one is not a real number.
         """
         values = dict(self._each_value())
         missing = [name for name in values if name not in state]

@@ -63,8 +63,8 @@ def predict(net: Net, X: Any) -> Array:
     Raises
     ------
     TypeError, ValueError
-        If the samples are not finite real numbers, or the net returns something else than a Value, a number or equally
-        long sequences of them; and whatever the net raises.
+        If the samples are not finite real numbers, or the net returns anything but a Value, a number or sequences of
+        them of equal length. Also what the net itself raises.
 
     Examples
     --------

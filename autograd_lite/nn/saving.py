@@ -137,7 +137,7 @@ def load(path: str | os.PathLike[str], *, modules: Iterable[type[Module]] = ()) 
     with Path(path).open("rb") as file:
         while len(content) <= _LARGEST and (
             part := file.read(_PART)
-        ):  # at once, read() would take room for the largest
+        ):  # at once, read() would take memory for the largest
             content += part
     try:
         return _read(bytes(content), classes)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def as_random(seed: Any) -> random.Random:
-    """Python's source of randomness from a whole number of any kind, a generator of Python or of NumPy, or None.
+    """Python's source of randomness from an integer of any kind, a generator of Python or of NumPy, or None.
 
     Raises
     ------
@@ -28,13 +28,13 @@ def as_random(seed: Any) -> random.Random:
     draw = getattr(seed, "bytes", None)  # a Generator or RandomState of NumPy goes on, as a random.Random does
     if not callable(draw):
         raise TypeError(
-            f"seed must be a whole number, a random.Random or a generator of NumPy, got {type(seed).__name__}: {seed!r}"
+            f"seed must be an integer, a random.Random or a generator of NumPy, got {type(seed).__name__}: {seed!r}"
         )
     return random.Random(draw(16))
 
 
 def as_generator(seed: Any) -> Any:
-    """NumPy's source of randomness from a whole number of any kind, a generator of NumPy or of Python, or None.
+    """NumPy's source of randomness from an integer of any kind, a generator of NumPy or of Python, or None.
 
     Raises
     ------
@@ -50,5 +50,5 @@ def as_generator(seed: Any) -> Any:
     except (TypeError, ValueError):
         kind = ValueError if hasattr(seed, "__index__") else TypeError
         raise kind(
-            f"seed must be a whole number that is not negative, or a generator, got {type(seed).__name__}: {seed!r}"
+            f"seed must be an integer that is not negative, or a generator, got {type(seed).__name__}: {seed!r}"
         ) from None

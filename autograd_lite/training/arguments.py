@@ -115,14 +115,14 @@ def check_targets(net: Net, loss: Loss, X: Array, y: Array, *, is_trained: bool)
     Returns
     -------
     bool
-        False if net or loss raise something else than these: training will raise it, if it is so.
+        False if net or loss raise anything else: training will then raise it.
 
     Raises
     ------
     ValueError
         What the loss says of a target that it cannot mean.
     TypeError
-        If the loss returns something else than a number, or never a Value.
+        If the loss returns something that is not a number, or never a Value.
     """
     numpy = require_numpy()
     _, first = numpy.unique(y, axis=0, return_index=True)
@@ -174,7 +174,7 @@ def _check_results(results: list[Any]) -> None:
 
 
 def whole(name: str, number: Any) -> int:
-    """A positive whole number of any kind."""
+    """A positive integer of any kind."""
     if not hasattr(number, "__index__"):
         raise TypeError(f"{name} must be a positive integer, got {type(number).__name__}: {number!r}")
     if not int(number) >= 1:
@@ -183,7 +183,7 @@ def whole(name: str, number: Any) -> int:
 
 
 def whole_or_none(name: str, number: Any) -> int | None:
-    """A positive whole number, or None."""
+    """A positive integer, or None."""
     return None if number is None else whole(name, number)
 
 

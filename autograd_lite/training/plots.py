@@ -105,7 +105,7 @@ def decision_boundary(net: Any, X: Any, y: Any, ax: Axes | None = None, *, resol
     Raises
     ------
     ValueError
-        If X has not two features, X and y not equally many samples, or there is no grid to compute.
+        If X does not have two features, X and y differ in the number of samples, or there is no grid to compute.
     """
     samples, targets = as_samples(X), as_targets(y)
     if samples.shape[1] != 2:
@@ -373,7 +373,7 @@ def tangent(
     *,
     width: float = 2.0,
 ) -> Axes:
-    """A function of one number, its tangent at a point, and what a bump of ε does to it.
+    """A function of one number, its tangent at a point, and what a nudge of ε does to it.
 
     Parameters
     ----------
@@ -382,7 +382,7 @@ def tangent(
     at : float
         The point.
     epsilon : float, optional
-        The bump: large enough to be seen, such as 0.5. None for no bump.
+        The size of the nudge: large enough to be seen, such as 0.5. None for no nudge.
     ax : matplotlib.axes.Axes, optional
     width : float
         How far to each side the function is drawn, where it is defined.
@@ -396,7 +396,7 @@ def tangent(
     TypeError
         If the function does not return a Value.
     ValueError, ZeroDivisionError, OverflowError
-        As the operations do, if it is not defined at the point or the bump.
+        As the operations do, if it is not defined at the point or where the nudge leads.
 
     Examples
     --------
@@ -424,11 +424,11 @@ def tangent(
     ax.plot(xs, y.data + slope * (xs - at), color=ORANGE, linewidth=1.4, label=f"tangent, slope {slope:.5g}")
     ax.plot([at], [y.data], "o", color="#222222", zorder=3)
     if epsilon is not None:
-        bumped = float(function(Value(at + epsilon)))
-        rise = f"f changes by {bumped - y.data:.5g}, the tangent by {slope * epsilon:.5g}"
+        nudged = float(function(Value(at + epsilon)))
+        rise = f"f changes by {nudged - y.data:.5g}, the tangent by {slope * epsilon:.5g}"
         end, label = at + epsilon, f"ε = {epsilon:g}: {rise}"
-        ax.plot([at, end, end], [y.data, y.data, bumped], ":", color="#222222", label=label)
-        ax.plot([end, end], [y.data + slope * epsilon, bumped], ".", color="#222222")
+        ax.plot([at, end, end], [y.data, y.data, nudged], ":", color="#222222", label=label)
+        ax.plot([end, end], [y.data + slope * epsilon, nudged], ".", color="#222222")
     ax.set(xlabel="w", ylabel="J")
     ax.legend(frameon=False, fontsize=9)
     return _quiet(ax)

@@ -606,7 +606,7 @@ def test_a_metric_takes_a_target_for_each_prediction():
         ({"metrics": 3}, r"metrics must be names \(accuracy, r2\) or functions, got int: 3"),
         ({"metrics": "f1"}, "no metric is called 'f1'"),
         ({"metrics": "accuracy"}, "accuracy with this loss takes two labels, got -1, 5 and 1"),
-        ({"seed": "a"}, "seed must be a whole number"),
+        ({"seed": "a"}, "seed must be an integer"),
         ({"optimizer": "adam"}, "fit takes an optimizer such as optim.Adam"),
     ],
 )

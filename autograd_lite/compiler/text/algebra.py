@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 # How tightly a text binds: as a comparison, a sum, a product, a power, or a name.
 COMPARISON, SUM, PRODUCT, POWER, ATOM = 0, 1, 2, 4, 9
 
-_LONGEST_COEFFICIENT: Final = 6  # characters; instead of a longer one a sum is divided by a whole number
+_LONGEST_COEFFICIENT: Final = 6  # characters; instead of a longer one a sum is divided by an integer
 
 
 class Factor(NamedTuple):
@@ -152,7 +152,7 @@ def _with_powers(factors: tuple[Factor, ...]) -> list[Factor]:
 
 
 def _divisor(coefficient: float) -> str:
-    """The whole number that is divided by instead of multiplying with a long coefficient; "" for any other."""
+    """The integer to divide by instead of multiplying with a long coefficient; "" for any other."""
     if coefficient == 0.0 or len(short(coefficient)) <= _LONGEST_COEFFICIENT:
         return ""
     inverse = round(1.0 / coefficient) if 1e-6 < coefficient < 1.0 else 0

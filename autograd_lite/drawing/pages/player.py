@@ -79,7 +79,7 @@ class Player:
         template = files(__package__).joinpath("player.html").read_text("utf-8")
         script = template[template.rindex("<script>") + len("<script>") : template.rindex("</script>")]
         parts = {
-            # The page's policy allows this script and no other, whatever a label might smuggle in.
+            # The page's policy allows this script and no other, whatever a label may contain.
             "script": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             "title": escape(self.picture.title),
             "palette": _colours(),

@@ -267,5 +267,5 @@ def _legend(parts: Sequence[Swatch | str]) -> str:
                 f' WIDTH="{_SWATCH}" HEIGHT="12" FIXEDSIZE="TRUE"></TD>'
             )
             wide += part.width
-    # Of a fixed size, lest it stretches to the width of the title.
+    # Of a fixed size, so that it does not stretch to the width of the title.
     return _table([cells], f' ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{wide:.0f}" HEIGHT="18"')

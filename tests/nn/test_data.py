@@ -89,7 +89,7 @@ def test_samples_may_be_lists_arrays_or_frames(X):
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        ([[1.0], [2.0, 3.0]], "equally many numbers"),
+        ([[1.0], [2.0, 3.0]], "the same number of numbers"),
         ([["a"], ["b"]], "X takes one number"),
         ([[1.0], [float("nan")]], r"finite numbers, got \[nan\] in row 1"),
         ([], "got an array of shape"),

@@ -13,16 +13,19 @@ is why rules divide by `IEEE_DIV` and not by `/` wherever the divisor can be zer
 from __future__ import annotations
 
 import errno
+import functools
 import math
 import numbers
+import operator
 from collections.abc import Callable
 from numbers import Complex, Real
 from typing import Any, Final, final
 
 # Three kinds of number flow through a rule (float, Value, array); what holds for one holds for all, which no static type
 # of ours can say without saying it three times.
-Number = Any
-Rule = Callable[..., tuple[Number, ...]]
+Operand = Any
+Forward = Callable[..., float]
+Rule = Callable[..., tuple[Operand, ...]]
 
 LEAKY_SLOPE: Final = 0.01
 _SQRT_HALF: Final = math.sqrt(0.5)
@@ -82,9 +85,9 @@ class Op:
         name: str,
         symbol: str,
         arity: int,
-        forward: Callable[..., float],
+        forward: Forward,
         partials: Rule,
-        formula: Callable[..., Number] | None = None,
+        formula: Callable[..., Operand] | None = None,
         public: bool = True,
     ) -> None:
         self.name: Final = name
@@ -96,7 +99,7 @@ class Op:
         self.public: Final = public
         self.is_flat: Final = partials is flat  # no gradient flows through what is constant between its jumps
 
-    def __call__(self, *operands: Number) -> Number:
+    def __call__(self, *operands: Operand) -> Operand:
         """Apply the operation to floats, Values or arrays."""
         if self.arity and len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} operands, got {len(operands)}")
@@ -125,7 +128,7 @@ class Op:
             raise TypeError(f"{self.name} takes numbers, Values or NumPy arrays, got {kind}: {stranger!r}")
         return self._on_floats(tuple([float(operand) for operand in operands]))  # a rule computes with floats
 
-    def _on_floats(self, operands: tuple[Number, ...]) -> float:
+    def _on_floats(self, operands: tuple[Operand, ...]) -> float:
         try:
             return float(self.forward(*operands))
         except OverflowError as error:
@@ -134,7 +137,7 @@ class Op:
             described.__suppress_context__ = True
             raise described  # noqa: B904
 
-    def _on_arrays(self, operands: tuple[Number, ...]) -> Number:
+    def _on_arrays(self, operands: tuple[Operand, ...]) -> Operand:
         import numpy
 
         with numpy.errstate(all="ignore"):  # as on floats: a limit is inf or nan, without a word
@@ -176,26 +179,22 @@ def _row(name: str) -> Op:
     return TABLE[name]
 
 
-def _add_row(op: Op) -> Op:
-    TABLE[op.name] = op
-    return op
+def _operator(name: str, symbol: str, forward: Forward, partials: Rule, arity: int = 2) -> Op:
+    return _helper(arity, name, symbol, forward, partials, public=True)
 
 
-def _operator(name: str, symbol: str, forward: Callable[..., float], partials: Rule, arity: int = 2) -> Op:
-    return _add_row(Op(name, symbol, arity, forward, partials))
-
-
-def _function(arity: int, name: str, forward: Callable[..., float], partials: Rule, formula: Any = None) -> Op:
-    return _add_row(Op(name, name, arity, forward, partials, formula))
+def _function(arity: int, name: str, forward: Forward, partials: Rule, formula: Any = None) -> Op:
+    return _helper(arity, name, name, forward, partials, formula, public=True)
 
 
 def _helper(
-    arity: int, name: str, symbol: str, forward: Callable[..., float], partials: Rule, formula: Any = None
+    arity: int, name: str, symbol: str, forward: Forward, partials: Rule, formula: Any = None, public: bool = False
 ) -> Op:
-    return _add_row(Op(name, symbol, arity, forward, partials, formula, public=False))
+    TABLE[name] = op = Op(name, symbol, arity, forward, partials, formula, public)
+    return op
 
 
-def flat(*xs: Number) -> tuple[Number, ...]:
+def flat(*xs: Operand) -> tuple[Operand, ...]:
     """The rule of what is constant between its jumps."""
     return (0.0,) * (len(xs) - 1)
 
@@ -314,44 +313,38 @@ def _cross_entropy(*operands: float) -> float:
     return loss
 
 
-def _array_total(*xs: Number) -> Number:
-    total = xs[0]
-    for x in xs[1:]:
-        total = total + x
-    return total
+def _array_total(*xs: Operand) -> Operand:
+    return functools.reduce(operator.add, xs)
 
 
-def _array_dot(*operands: Number) -> Number:
+def _array_dot(*operands: Operand) -> Operand:
     n = len(operands) // 2
     return _array_total(operands[-1], *[operands[i] * operands[n + i] for i in range(n)])
 
 
-def _array_product(*xs: Number) -> Number:
-    product = xs[0]
-    for x in xs[1:]:
-        product = product * x
-    return product
+def _array_product(*xs: Operand) -> Operand:
+    return functools.reduce(operator.mul, xs)
 
 
-def _array_largest(*xs: Number) -> Number:
+def _array_largest(*xs: Operand) -> Operand:
     largest = xs[0]
     for x in xs[1:]:
         largest = MAXIMUM(largest, x)
     return largest
 
 
-def _array_logsumexp(*xs: Number) -> Number:
+def _array_logsumexp(*xs: Operand) -> Operand:
     _, _, total = _shares(xs)
     return LARGEST(*xs) + LOG(total)
 
 
-def _array_cross_entropy(*operands: Number) -> Number:
+def _array_cross_entropy(*operands: Operand) -> Operand:
     n = len(operands) // 2
     weights, logits = operands[:n], operands[n:]
     distances, _, total = _shares(logits)
     log_total = LOG(total)
-    factors: list[Number] = []
-    costs: list[Number] = []
+    factors: list[Operand] = []
+    costs: list[Operand] = []
     for weight, x, distance in zip(weights, logits, distances):
         if isinstance(weight, float) and weight == 0.0:
             continue
@@ -472,13 +465,13 @@ CROSS_ENTROPY: Final[Op] = _helper(0, "cross_entropy", "cross_entropy", _cross_e
 # --- derivative rules too long for their row --------------------------------------------------------------------------
 
 
-def _dot_partials(operands: tuple[Number, ...]) -> tuple[Number, ...]:
+def _dot_partials(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
     """Each factor has the other of its pair; the bias has 1."""
     n = len(operands) // 2
     return (*operands[n : 2 * n], *operands[:n], 1.0)
 
 
-def _power_partials(x: Number, y: Number) -> tuple[Number, ...]:
+def _power_partials(x: Operand, y: Operand) -> tuple[Operand, ...]:
     if isinstance(y, float):  # the rule of the textbook; 0 for y = 0 even where x^(y-1) is infinite
         by_base = y * IEEE_POW(x, y - 1.0) if y != 0.0 else 0.0
     else:
@@ -488,14 +481,14 @@ def _power_partials(x: Number, y: Number) -> tuple[Number, ...]:
     return by_base, POWER_DERIVATIVE(x, y, 0.0, 1.0)
 
 
-def _power_derivative(x: Number, y: Number, by_base: float, by_exponent: float) -> Number:
+def _power_derivative(x: Operand, y: Operand, by_base: float, by_exponent: float) -> Operand:
     """The derivative of x^y, m times by x and n times by y, with its limits at x = 0.
 
     It is x^(y-m) Σⱼ cⱼ (log x)ʲ, where cⱼ = n!/j! times the coefficient of tⁿ⁻ʲ in (y+t)(y+t-1) … (y+t-m+1). All
     derivatives being of this one form, none is a product of others whose limits are 0 and ∞.
     """
     m, n = int(by_base), int(by_exponent)
-    falling: list[Number] = [1.0] + [0.0] * n
+    falling: list[Operand] = [1.0] + [0.0] * n
     for i in range(m):
         factor = y - float(i) if i else y
         falling = [_plus(_times(falling[k], factor), falling[k - 1] if k else 0.0) for k in range(n + 1)]
@@ -518,25 +511,25 @@ def _power_derivative(x: Number, y: Number, by_base: float, by_exponent: float) 
     return result
 
 
-def _times(x: Number, y: Number) -> Number:
+def _times(x: Operand, y: Operand) -> Operand:
     """x * y, but 0 * y is 0, and 1 * y is y."""
     if isinstance(x, float) and (x == 0.0 or x == 1.0):
         return 0.0 if x == 0.0 else y
     return x * y
 
 
-def _plus(x: Number, y: Number) -> Number:
+def _plus(x: Operand, y: Operand) -> Operand:
     """x + y, without adding 0."""
     if isinstance(x, float) and x == 0.0:
         return y
     return x if isinstance(y, float) and y == 0.0 else x + y
 
 
-def _share(by_second: Number) -> tuple[Number, ...]:
+def _share(by_second: Operand) -> tuple[Operand, ...]:
     return 1.0 - by_second, by_second
 
 
-def _clip_partials(x: Number, low: Number, high: Number) -> tuple[Number, ...]:
+def _clip_partials(x: Operand, low: Operand, high: Operand) -> tuple[Operand, ...]:
     """Those of minimum(maximum(x, low), high)."""
     raised = MAXIMUM(x, low)
     by_x, by_low = MAXIMUM.partials(x, low, raised)
@@ -544,40 +537,40 @@ def _clip_partials(x: Number, low: Number, high: Number) -> tuple[Number, ...]:
     return by_x * by_raised, by_low * by_raised, by_high
 
 
-def _hypot_partial(x: Number, y: Number, z: Number) -> Number:
+def _hypot_partial(x: Operand, y: Operand, z: Operand) -> Operand:
     partial = IEEE_DIV(x, z)
     if isinstance(y, float) and y != 0.0:
         return partial
     return WHERE(EQUAL(z, 0.0), 0.0, partial)  # at the tip of the cone, the middle of what there is around it
 
 
-def _product_partials(xs: tuple[Number, ...]) -> tuple[Number, ...]:
+def _product_partials(xs: tuple[Operand, ...]) -> tuple[Operand, ...]:
     """For each, the product of the others: of those before it and those after it, because there may be zeros."""
-    after: list[Number] = [1.0]
+    after: list[Operand] = [1.0]
     for x in reversed(xs[1:]):
         after.append(_times(after[-1], x))
-    partials: list[Number] = []
-    before: Number = 1.0
+    partials: list[Operand] = []
+    before: Operand = 1.0
     for x in xs:
         partials.append(_times(before, after.pop()))
         before = _times(before, x)
     return tuple(partials)
 
 
-def softmax(xs: tuple[Number, ...]) -> list[Number]:
+def softmax(xs: tuple[Operand, ...]) -> list[Operand]:
     """exp(xᵢ) / Σⱼ exp(xⱼ), from the distances to the largest: they are exact wherever all of the numbers lie."""
     _, shares, total = _shares(xs)
     return [share / total for share in shares]
 
 
-def log_softmax(xs: tuple[Number, ...]) -> list[Number]:
+def log_softmax(xs: tuple[Operand, ...]) -> list[Operand]:
     """The logarithm of `softmax`: the distances to the largest, less the logarithm of their exponentials' total."""
     distances, _, total = _shares(xs)
     log_total = LOG(total)
     return [distance - log_total for distance in distances]
 
 
-def _shares(xs: tuple[Number, ...]) -> tuple[list[Number], list[Number], Number]:
+def _shares(xs: tuple[Operand, ...]) -> tuple[list[Operand], list[Operand], Operand]:
     """The distances to the largest, their exponentials, and the total of these, which is 1 or more."""
     largest = LARGEST(*xs)
     distances = [x - largest for x in xs]
@@ -585,7 +578,7 @@ def _shares(xs: tuple[Number, ...]) -> tuple[list[Number], list[Number], Number]
     return distances, shares, SUM(*shares)
 
 
-def _cross_entropy_partials(operands: tuple[Number, ...]) -> tuple[Number, ...]:
+def _cross_entropy_partials(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
     n = len(operands) // 2
     weights = operands[:n]
     distances, shares, total = _shares(operands[n:])
@@ -596,12 +589,12 @@ def _cross_entropy_partials(operands: tuple[Number, ...]) -> tuple[Number, ...]:
     return (*by_weights, *by_logits)
 
 
-def _silu_partials(x: Number) -> tuple[Number, ...]:
+def _silu_partials(x: Operand) -> tuple[Operand, ...]:
     s = SIGMOID(x)
     return (s * (1.0 + x * (1.0 - s)),)
 
 
-def _atan2_partials(y: Number, x: Number) -> tuple[Number, ...]:
+def _atan2_partials(y: Operand, x: Operand) -> tuple[Operand, ...]:
     # (x, -y) / (x² + y²), by way of hypot, which neither overflows nor underflows.
     radius = HYPOT(x, y)
     return IEEE_DIV(IEEE_DIV(x, radius), radius), -IEEE_DIV(IEEE_DIV(y, radius), radius)

@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from autograd_lite import ops
+from autograd_lite.functions import Scalar
 from autograd_lite.graph.operators import Arithmetic
 from autograd_lite.ops import ADD, MUL, NEG, SUB, Op
 from autograd_lite.value import Value, tangents_of
-
-Number = Value | float
 
 
 class Simplifier:
@@ -40,7 +39,7 @@ class Simplifier:
             if node.op is not None:
                 self._known.setdefault(_key(node.op, node.operands), node)
 
-    def apply(self, op: Op, *operands: Number) -> Number:
+    def apply(self, op: Op, *operands: Scalar) -> Scalar:
         """The operation of these operands, simplified."""
         if op is MUL:
             return self.multiply(*operands)
@@ -52,7 +51,7 @@ class Simplifier:
         result = None if simpler is None else simpler(self, *operands)
         return self._node(op, operands) if result is None else result
 
-    def multiply(self, x: Number, y: Number) -> Number:
+    def multiply(self, x: Scalar, y: Scalar) -> Scalar:
         """The product. A constant factor comes first."""
         if isinstance(x, float):
             return x * y if isinstance(y, float) else self._scale(x, y)
@@ -64,7 +63,7 @@ class Simplifier:
             return self.negate(self.multiply(y.operands[0], x))
         return self._node(MUL, (x, y))
 
-    def _scale(self, factor: float, y: Value) -> Number:
+    def _scale(self, factor: float, y: Value) -> Scalar:
         if factor == 1.0:
             return y
         if factor == -1.0:
@@ -79,7 +78,7 @@ class Simplifier:
                 return self.multiply(factor * constant, rest)
         return self._node(MUL, (factor, y))
 
-    def add(self, x: Number, y: Number) -> Number:
+    def add(self, x: Scalar, y: Scalar) -> Scalar:
         """The sum."""
         if isinstance(x, float) and isinstance(y, float):
             return x + y
@@ -91,13 +90,13 @@ class Simplifier:
             return self.apply(SUB, x, y.operands[0])
         return self._node(ADD, (x, y))
 
-    def negate(self, x: Number) -> Number:
+    def negate(self, x: Scalar) -> Scalar:
         """The number with the other sign: -(-x) = x."""
         if isinstance(x, float):
             return -x
         return x.operands[0] if x.op is NEG else self._node(NEG, (x,))
 
-    def _node(self, op: Op, operands: tuple[Number, ...]) -> Value:
+    def _node(self, op: Op, operands: tuple[Scalar, ...]) -> Value:
         """A node, which may be there already."""
         known = self._known
         key = _key(op, operands)
@@ -111,22 +110,22 @@ class Simplifier:
             known[key] = node = make(*operands)
         return node
 
-    def partials(self, node: Value) -> list[tuple[Value, Number]]:
+    def partials(self, node: Value) -> list[tuple[Value, Scalar]]:
         """Each parent of a node, with the local derivative written out."""
         op = node.op
         assert op is not None
         operands = node.operands
         if op in _ONLY_SELECTING:
-            partials: Sequence[Number] = op.partials(*operands, node)
+            partials: Sequence[Scalar] = op.partials(*operands, node)
         elif ops.TABLE.get(op.name) is op:
             symbols = [_Symbol(x, self) if isinstance(x, Value) else x for x in operands]
-            partials = [_number(partial) for partial in op.partials(*symbols, _Symbol(node, self))]
+            partials = [_unwrapped(partial) for partial in op.partials(*symbols, _Symbol(node, self))]
         else:
             partials = _users_partials(op, operands, node)
         return [(x, partial) for x, partial in zip(operands, partials, strict=True) if isinstance(x, Value)]
 
 
-def _subtract(simplifier: Simplifier, x: Number, y: Number) -> Number | None:
+def _subtract(simplifier: Simplifier, x: Scalar, y: Scalar) -> Scalar | None:
     if isinstance(y, float) and y == 0.0:
         return x
     if isinstance(x, float) and x == 0.0:
@@ -134,7 +133,7 @@ def _subtract(simplifier: Simplifier, x: Number, y: Number) -> Number | None:
     return simplifier.add(x, y.operands[0]) if isinstance(y, Value) and y.op is NEG else None
 
 
-def _divide(simplifier: Simplifier, x: Number, y: Number) -> Number | None:
+def _divide(simplifier: Simplifier, x: Scalar, y: Scalar) -> Scalar | None:
     if isinstance(y, float) and y == 1.0:
         return x
     if isinstance(x, Value) and x.op is NEG:
@@ -142,20 +141,20 @@ def _divide(simplifier: Simplifier, x: Number, y: Number) -> Number | None:
     return None
 
 
-def _raise_to(simplifier: Simplifier, x: Number, exponent: Number) -> Number | None:
+def _raise_to(simplifier: Simplifier, x: Scalar, exponent: Scalar) -> Scalar | None:
     if isinstance(exponent, float):
         return x if exponent == 1.0 else 1.0 if exponent == 0.0 else None
     return None
 
 
-def _choose(simplifier: Simplifier, condition: Number, x: Number, y: Number) -> Number | None:
+def _choose(simplifier: Simplifier, condition: Scalar, x: Scalar, y: Scalar) -> Scalar | None:
     if isinstance(condition, float):
         return x if condition else y
     return x if x is y else None
 
 
 # What an operation amounts to without a node of its own, if it does; for products and sums see `Simplifier`.
-_SIMPLER: Final[dict[Op, Callable[..., Number | None]]] = {
+_SIMPLER: Final[dict[Op, Callable[..., Scalar | None]]] = {
     SUB:          _subtract,   # x - 0 = x        0 - x = -x       x - (-y) = x + y
     NEG:          Simplifier.negate,  # -(-x) = x
     ops.IEEE_DIV: _divide,     # x / 1 = x        (-x) / y = -(x / y)
@@ -183,15 +182,15 @@ class _Symbol(Arithmetic):
         self.simplifier: Final = simplifier
 
     def _record(self, op: Op, operands: tuple[Any, ...]) -> _Symbol | float:
-        result = self.simplifier.apply(op, *[_number(x) for x in operands])
+        result = self.simplifier.apply(op, *[_unwrapped(x) for x in operands])
         return _Symbol(result, self.simplifier) if isinstance(result, Value) else result
 
 
-def _number(x: Any) -> Number:
+def _unwrapped(x: Any) -> Scalar:
     return x.value if isinstance(x, _Symbol) else x if isinstance(x, Value) else float(x)
 
 
-def _users_partials(op: Op, operands: Sequence[Number], node: Value) -> list[Number]:
+def _users_partials(op: Op, operands: Sequence[Scalar], node: Value) -> list[Scalar]:
     try:
         partials = op.partials(*operands, node)
     except (ArithmeticError, ValueError):  # on floats such a rule counts as nan, so here too
@@ -204,7 +203,7 @@ def _users_partials(op: Op, operands: Sequence[Number], node: Value) -> list[Num
     return list(partials)
 
 
-def _key(op: Op, operands: Sequence[Number]) -> tuple[Any, ...]:
+def _key(op: Op, operands: Sequence[Scalar]) -> tuple[Any, ...]:
     """What two nodes have in common if they are the same: constants as texts, because 0.0 equals -0.0."""
     return (op, *[id(x) if isinstance(x, Value) else repr(x) for x in operands])
 
@@ -225,7 +224,7 @@ def _is_exact(x: float, y: float) -> bool:
 # --- the passes -------------------------------------------------------------------------------------------------------
 
 
-def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Number]:
+def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Scalar]:
     """∂y/∂x for each x, right to left, over the nodes between them."""
     order = y.topological_order()
     between = {id(x) for x in xs}
@@ -238,7 +237,7 @@ def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Numbe
                     between.add(id(node))
                     children.append(node)
                     break
-    adjoint: dict[int, Number] = {id(y): 1.0}
+    adjoint: dict[int, Scalar] = {id(y): 1.0}
     for node in reversed(children):
         gradient = adjoint.get(id(node))
         if gradient is not None:
@@ -250,9 +249,9 @@ def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Numbe
     return [adjoint.get(id(x), 0.0) for x in xs]
 
 
-def forward(y: Value, direction: Mapping[Value, Number], simplifier: Simplifier) -> dict[Value, Number]:
+def forward(y: Value, direction: Mapping[Value, Scalar], simplifier: Simplifier) -> dict[Value, Scalar]:
     """The derivative of every node that `y` was computed from, along a direction, left to right; zeros are left out."""
-    tangent: dict[Value, Number] = {}
+    tangent: dict[Value, Scalar] = {}
     for node in y.topological_order():
         moved = direction.get(node)
         if node.op is not None and not _is_flat(node) and any(parent in tangent for parent in node.parents):
@@ -348,9 +347,9 @@ def _check_value(x: object, expected: str) -> None:
         raise TypeError(f"{expected}, got {type(x).__name__}: {x!r}")
 
 
-def substitute(roots: Sequence[Number], new: Mapping[Value, Number]) -> list[Number]:
+def substitute(roots: Sequence[Scalar], new: Mapping[Value, Scalar]) -> list[Scalar]:
     """The same expressions, with some nodes replaced."""
-    replaced: dict[Value, Number] = dict(new)
+    replaced: dict[Value, Scalar] = dict(new)
     everything = ops.TOTAL(*roots)  # one walk for all of them
     for node in everything.topological_order() if isinstance(everything, Value) else ():
         if node not in replaced and node.op is not None and not replaced.keys().isdisjoint(node.parents):

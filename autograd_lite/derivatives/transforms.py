@@ -19,8 +19,9 @@ from typing import Any
 from autograd_lite import ops
 from autograd_lite.contexts import recording
 from autograd_lite.derivatives.call import Call, as_value, plain, total
-from autograd_lite.derivatives.passes import Number, Simplifier, forward, reverse
+from autograd_lite.derivatives.passes import Simplifier, forward, reverse
 from autograd_lite.derivatives.trees import Tree
+from autograd_lite.functions import Scalar
 from autograd_lite.value import Value, gradients_of, tangents_of
 
 
@@ -140,8 +141,8 @@ def _value_and_grad(
         positions = choice.positions(args)
         call = Call(f, args, kwargs, positions)
         y = call.scalar(transform)
-        value: Number = y.data
-        numbers: Sequence[Number] | None = call.float_gradient(y)
+        value: Scalar = y.data
+        numbers: Sequence[Scalar] | None = call.float_gradient(y)
         if numbers is None:
             (value,) = call.results([y], True)
             numbers = call.gradient(y, True)
@@ -276,14 +277,14 @@ def _jacobian(call: Call, outputs: Tree, remembers: bool, choice: _Choice, posit
     return outputs.map_blocks(answers)
 
 
-def _rows(call: Call, ys: Sequence[Number], remembers: bool) -> list[Number]:
+def _rows(call: Call, ys: Sequence[Scalar], remembers: bool) -> list[Scalar]:
     """The derivatives of each output by all leaves, one after the other, as results."""
     leaves = call.leaves
     is_written = remembers and not call.is_quiet
     if len(leaves) >= len(ys):  # backward, once for each output
         with recording():
             derive = _writing(ys) if is_written else gradients_of
-            zeros: list[Number] = [0.0] * len(leaves)
+            zeros: list[Scalar] = [0.0] * len(leaves)
             rows = [derive(y, leaves) if isinstance(y, Value) else zeros for y in ys]
     else:  # forward, once for each input
         columns = [_tangents(ys, [x], [1.0], is_written) for x in leaves]
@@ -291,13 +292,13 @@ def _rows(call: Call, ys: Sequence[Number], remembers: bool) -> list[Number]:
     return call.results([number for row in rows for number in row], remembers)
 
 
-def _writing(ys: Sequence[Number]) -> Callable[[Value, Sequence[Value]], list[Number]]:
+def _writing(ys: Sequence[Scalar]) -> Callable[[Value, Sequence[Value]], list[Scalar]]:
     """The reverse pass that writes, with one simplifier for all outputs."""
     simplifier = Simplifier(total(ys).topological_order()[:-1])
     return lambda y, xs: reverse(y, xs, simplifier)
 
 
-def _tangents(ys: Sequence[Number], xs: Sequence[Value], speeds: Sequence[Number], is_written: bool) -> list[Number]:
+def _tangents(ys: Sequence[Scalar], xs: Sequence[Value], speeds: Sequence[Scalar], is_written: bool) -> list[Scalar]:
     """How fast each output moves while the leaves move."""
     with recording():
         if is_written:
@@ -439,10 +440,10 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     return call.trees[0].fill(call.gradient(_weighted_sum(call.slopes(y), vector.numbers), remembers))
 
 
-def _has_value(numbers: Sequence[Number]) -> bool:
+def _has_value(numbers: Sequence[Scalar]) -> bool:
     return any(isinstance(number, Value) for number in numbers)
 
 
-def _weighted_sum(numbers: Sequence[Number], weights: Sequence[Number]) -> Value:
+def _weighted_sum(numbers: Sequence[Scalar], weights: Sequence[Scalar]) -> Value:
     with recording():
         return as_value(ops.DOT(*numbers, *weights, 0.0))

@@ -8,9 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from autograd_lite._support.nested import named_items, refilled
 from autograd_lite._support.text import escaped
+from autograd_lite.functions import Scalar
 from autograd_lite.value import Value, count_values
-
-Number = Value | float
 
 
 class Block(NamedTuple):
@@ -18,7 +17,7 @@ class Block(NamedTuple):
 
     name: str
     shape: tuple[int, ...]
-    numbers: list[Number]
+    numbers: list[Scalar]
 
 
 class Tree:
@@ -51,7 +50,7 @@ class Tree:
         self.name: Final = name
         self._blocks: list[Block] | None = None
         if type(structure) is list and count_values(structure) >= 0:  # the usual structures, without blocks
-            self.numbers: list[Number] = structure
+            self.numbers: list[Scalar] = structure
         elif type(structure) is float or type(structure) is Value:
             self.numbers = [structure]
         else:
@@ -77,7 +76,7 @@ class Tree:
         """Where each number stands."""
         return [name for block in self.blocks for name in _names(block.name, block.shape)]
 
-    def fill(self, numbers: Iterable[Number]) -> Any:
+    def fill(self, numbers: Iterable[Scalar]) -> Any:
         """Other numbers in the same structure."""
         if self._blocks is None:  # one number, or a list of them
             return list(numbers) if type(self.structure) is list else next(iter(numbers))
@@ -94,7 +93,7 @@ class Tree:
 
 
 def split(
-    numbers: Iterable[Number], blocks: Sequence[Block], make: Callable[[list[Number], tuple[int, ...]], Any]
+    numbers: Iterable[Scalar], blocks: Sequence[Block], make: Callable[[list[Scalar], tuple[int, ...]], Any]
 ) -> Iterator[Any]:
     """Deal numbers out to blocks, and make each block's array of its share."""
     rest = iter(numbers)
@@ -102,7 +101,7 @@ def split(
         yield make([next(rest) for _ in block.numbers], block.shape)
 
 
-def to_array(numbers: Sequence[Number], shape: tuple[int, ...]) -> Any:
+def to_array(numbers: Sequence[Scalar], shape: tuple[int, ...]) -> Any:
     """An array of floats, or of objects if some are Values; without a shape, the number by itself."""
     if not shape:
         return numbers[0]
@@ -115,7 +114,7 @@ def to_array(numbers: Sequence[Number], shape: tuple[int, ...]) -> Any:
     return array.reshape(shape)
 
 
-def as_number(x: object, name: str) -> Number:
+def as_number(x: object, name: str) -> Scalar:
     """A Value as it is, a real number as a float; `name` says in the error what it was."""
     if getattr(x, "ndim", None) == 0 and hasattr(x, "item"):  # an array without axes, maybe of a Value
         x = x.item()

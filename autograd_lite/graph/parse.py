@@ -222,7 +222,7 @@ def _tokens(text: str) -> list[_Token]:
             tokens.append(_Token("wrong", _what_instead(part, text, match.start()), column))
             break
         if kind in ("integer", "number"):
-            tokens.append(_Token("number", part, column, _number(part, kind, column)))
+            tokens.append(_Token("number", part, column, _read_number(part, kind, column)))
         elif kind == "name" and not part.isidentifier():  # w²
             n = next(n for n in range(len(part)) if not part[: n + 1].isidentifier())
             tokens.append(_Token("name", _as_python_reads(part[:n]), column))
@@ -236,7 +236,7 @@ def _tokens(text: str) -> list[_Token]:
     return tokens
 
 
-def _number(text: str, kind: str, column: int) -> float:
+def _read_number(text: str, kind: str, column: int) -> float:
     digits = text.replace("_", "")
     if kind == "number" and not digits.isdigit():
         return float(text)  # 1e999 is inf, as in Python

@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time __getattr__ load
     from autograd_lite.derivatives.transforms import value_and_grad as value_and_grad
     from autograd_lite.derivatives.transforms import vjp as vjp
     from autograd_lite.drawing.pages.explain import explain as explain
-    from autograd_lite.drawing.pages.live import play as play
+    from autograd_lite.drawing.pages.player import play as play
     from autograd_lite.drawing.pages.player import steps as steps
     from autograd_lite.drawing.svg.picture import draw as draw
     from autograd_lite.functions import *  # noqa: F403
@@ -77,8 +77,7 @@ _NAMES_IN = {
     "derivatives.minimize": "minimize",
     "drawing.svg.picture": "draw",
     "drawing.pages.explain": "explain",
-    "drawing.pages.player": "steps",
-    "drawing.pages.live": "play",
+    "drawing.pages.player": "play steps",
     "compiler.function": "compile",
     "compiler.front.trace": "TraceError",
     "nn.predict": "predict",

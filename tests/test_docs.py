@@ -16,7 +16,7 @@ import pytest
 
 import autograd_lite
 import autograd_lite.functions
-from autograd_lite import cli
+from autograd_lite import cli, ops
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -70,6 +70,18 @@ def test_every_picture_shows_itself_in_a_plain_markdown_viewer():
     for page in PAGES:
         for snippet in snippets["find"](page.read_text(encoding="utf-8")):
             assert not snippet.picture or snippet.image or snippet.output, (page, snippet.line)
+
+
+LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", ROOT / "notebooks" / "gallery" / "README.md"]
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_links_and_images_of_a_page_lead_to_files(page):
+    """In a plain Markdown viewer of the repository; mkdocs checks them, and their anchors, for the site."""
+    text = re.sub(r"^ *```.*?^ *```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path = target.partition("#")[0]
+        assert path.startswith("http") or (page.parent / path).exists(), target
 
 
 def test_every_picture_file_is_shown_by_a_page():
@@ -153,6 +165,17 @@ def test_what_the_reference_names_is_there():
         if module:
             thing = importlib.import_module(f"autograd_lite.{module}")
         assert getattr(thing, name) is not None
+
+
+def test_the_page_of_the_operations_has_each_public_row_and_its_derivatives(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "tools")
+    operations = runpy.run_path(str(DOCS / "tools" / "operations.py"))
+    page = operations["with_tables"]((DOCS / "reference" / "operations.md").read_text(encoding="utf-8"))
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) == sum(op.public for op in ops.TABLE.values())
+    assert ["| `x * y`", "$y$", "$x$ |"] in rows
+    assert ["| `sinh(x)`", r"$\cosh\left(x\right)$ |"] in rows
+    assert ["| `x - y`", "$1$", "$-1$ |"] in rows
 
 
 # --- the architecture -------------------------------------------------------------------------------------------------

@@ -18,8 +18,7 @@ from autograd_lite._support.locks import Locked
 from autograd_lite._support.text import escaped
 from autograd_lite.compiler.front.arguments import Arguments
 from autograd_lite.compiler.front.trace import TraceError, compiling, is_compiling
-from autograd_lite.compiler.numpy.bind import Bound
-from autograd_lite.compiler.plan import Plan
+from autograd_lite.compiler.plan import Plan, Run
 from autograd_lite.compiler.text.libraries import RESERVED
 from autograd_lite.compiler.text.source import write_source
 from autograd_lite.value import add_gradients
@@ -138,8 +137,8 @@ class CompiledFunction(Locked):
         if given is None:
             return self.function(*arguments, **options)
         with self._lock:
-            _, _, outputs = self._run(given)
-        return outputs
+            _, run = self._run(given)
+        return run.outputs
 
     def backward(self, *arguments: Any, **options: Any) -> float:
         """Return the mean of the function over the batch, and add its gradient to the parameters' `grad`.
@@ -158,11 +157,10 @@ class CompiledFunction(Locked):
                 raise TypeError(
                     f"backward() needs a function of one Value, but {escaped(self.__name__)} returns {plan.trace.shape}"
                 )
-            plan, bound, outputs = self._run(given)
+            plan, run = self._run(given, with_backward=True)
             with np.errstate(all="ignore"):
-                bound.backward()
-                mean = float(outputs.mean())
-            add_gradients(plan.trace.parameters, bound.d_parameters[plan.program.parameters].tolist())
+                mean = float(run.outputs.mean())
+            add_gradients(plan.trace.parameters, run.gradient.tolist())
         return mean
 
     def plan(self, *arguments: Any, **options: Any) -> Plan:
@@ -238,19 +236,19 @@ class CompiledFunction(Locked):
             del self._plans[next(iter(self._plans))]
         return plan
 
-    def _run(self, arguments: Arguments) -> tuple[Plan, Bound, Any]:
-        """Run the forward pass and compare it with the function. If they differ, compile again."""
+    def _run(self, arguments: Arguments, with_backward: bool = False) -> tuple[Plan, Run]:
+        """Run the program and compare it with the function. If they differ, compile again."""
         is_new = arguments.key not in self._plans
         plan = self._plan(arguments)
         try:
-            bound, outputs = plan.run(arguments.arrays)
-            plan.check(self.function, arguments, bound, outputs)
+            run = plan.run(arguments.arrays, with_backward)
+            plan.check(self.function, arguments, run)
         except TraceError:
             del self._plans[arguments.key]
             if is_new:
                 raise
             before, plan = plan, self._plan(arguments)
             plan.follow(before)
-            bound, outputs = plan.run(arguments.arrays)
-            plan.check(self.function, arguments, bound, outputs)
-        return plan, bound, outputs
+            run = plan.run(arguments.arrays, with_backward)
+            plan.check(self.function, arguments, run)
+        return plan, run

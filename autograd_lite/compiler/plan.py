@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,11 +22,35 @@ from autograd_lite.compiler.text.argument_names import argument_names
 from autograd_lite.value import count_of_values
 
 _KEPT_SIZES = 8  # of batches, with the arrays for them
+# A larger batch is cut into parts, so that the arrays stay in the cache and the memory does not grow with the batch. A part
+# has so many numbers, or more where that would be few samples: each instruction costs a microsecond for a part.
+_PART_NUMBERS, _PART_SAMPLES = 2**18, 1024
 _FEW = 8  # samples
 _FIRST = 4  # calls after which it is settled what a function does
 # Rough costs in nanoseconds: of a node of the function itself, of a character of the program's text (each line calls an
 # array function, which takes a microsecond), and of a number in its arrays.
 _NODE, _CHARACTER, _NUMBER = 150.0, 25.0, 0.5
+
+
+class Run(NamedTuple):
+    """What a run of the program gave.
+
+    Parameters
+    ----------
+    outputs : array
+        The results, one for each sample.
+    gradient : array or None
+        The gradient of the mean by each parameter, if the backward pass was run.
+    bound : Bound or None
+        The program with the arrays of the run; None if the batch was cut into parts.
+    infinite : list of int
+        Some samples in which other numbers than before are not finite.
+    """
+
+    outputs: Any
+    gradient: Any
+    bound: Bound | None
+    infinite: list[int]
 
 
 class Plan:
@@ -94,8 +119,8 @@ class Plan:
         compare(function, arguments, samples, outputs, self.trace, is_single=False, largest=_largest(bound.values))
         return bound, outputs
 
-    def check(self, function: Callable[..., Any], arguments: Arguments, bound: Bound, outputs: Any) -> None:
-        """Compare the results of a call with the function itself, for samples of new kinds and for one more.
+    def check(self, function: Callable[..., Any], arguments: Arguments, run: Run) -> None:
+        """Compare the results of a run with the function itself, for samples of new kinds and for one more.
 
         The one more is a different sample each time. It shows whether the function has changed: a parameter was replaced
         by another Value, or a number that it reads from elsewhere is different now. It is compared at the first calls,
@@ -108,23 +133,26 @@ class Plan:
         Exception
             What the function itself raises, if the program has a finite result.
         """
+        count = len(run.outputs)
         samples = set() if self._kinds.are_settled else set(self._kinds.new(_columns(arguments.arrays)))
         cost = _NODE * len(self.trace.nodes)  # of one sample
-        self._saved += len(self.code.source) * _CHARACTER + bound.values.size * _NUMBER
+        self._saved += len(self.code.source) * _CHARACTER + self.code.rows * count * _NUMBER
         if self._calls < _FIRST or count_of_values() != self._created or self._saved > 10.0 * cost:
-            samples.add(self._calls % bound.samples)
+            samples.add(self._calls % count)
             self._saved = 0.0
         self._calls += 1
-        # A number on the way to a finite result is not finite: the function itself may raise an exception there.
-        with np.errstate(all="ignore"):
-            may_be_infinite = not math.isfinite(bound.values.sum())  # the quick way, which overflows sooner
-        if may_be_infinite:
-            samples.update(self._newly_infinite(bound.values))
+        samples.update(run.infinite)
         if samples:
             chosen = sorted(samples)
-            largest = max(_largest(bound.values[:, chosen]), _largest(bound.parameters))
+            is_single = run.outputs.dtype == np.float32
+            if run.bound is not None:
+                largest = max(_largest(run.bound.values[:, chosen]), _largest(run.bound.parameters))
+            else:  # the numbers of these samples are gone: compute them again
+                again = Bound(self.code, len(chosen), run.outputs.dtype)
+                self._forward(again, [array[chosen] for array in arguments.arrays])
+                largest = max(_largest(again.values), _largest(again.parameters))
             with compiling():
-                compare(function, arguments, chosen, outputs[chosen], self.trace, outputs.dtype == np.float32, largest)
+                compare(function, arguments, chosen, run.outputs[chosen], self.trace, is_single, largest)
         self._created = count_of_values()
 
     def _newly_infinite(self, values: Any) -> list[int]:
@@ -155,18 +183,36 @@ class Plan:
             del self._bound[next(iter(self._bound))]
         return bound
 
-    def run(self, batch: list[Any]) -> tuple[Bound, Any]:
-        """The forward pass over a batch: the program with its arrays, and the result for each sample.
+    def run(self, batch: list[Any], with_backward: bool = False) -> Run:
+        """Run the program over a batch, part by part if it is large.
 
         Raises
         ------
         FloatingPointError
             If a result is not finite.
         """
-        bound = self.bound(batch)
-        outputs = self._forward(bound, batch)
-        self.check_finite(bound, outputs)
-        return bound, outputs
+        cuts = parts(len(batch[0]), self.code.rows)
+        outputs: list[Any] = []
+        infinite: list[int] = []
+        gradient: Any = None
+        for cut in cuts:
+            part = [array[cut] for array in batch]
+            bound = self.bound(part)
+            outputs.append(self._forward(bound, part))
+            self.check_finite(bound, outputs[-1], cut.start)
+            # A number on the way to a finite result is not finite: the function itself may raise an exception there.
+            with np.errstate(all="ignore"):
+                may_be_infinite = not math.isfinite(bound.values.sum())  # the quick way, which overflows sooner
+                if may_be_infinite and len(infinite) < _FEW:
+                    infinite += [cut.start + i for i in self._newly_infinite(bound.values)]
+                if with_backward:
+                    bound.backward()
+                    of_part = bound.d_parameters[self.program.parameters]
+                    if len(cuts) > 1:
+                        of_part = of_part * (bound.samples / len(batch[0]))
+                    gradient = of_part if gradient is None else gradient + of_part
+        whole = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        return Run(whole, gradient, bound if len(cuts) == 1 else None, infinite)
 
     def _forward(self, bound: Bound, batch: list[Any]) -> Any:
         with np.errstate(all="ignore"):
@@ -189,8 +235,8 @@ class Plan:
             )
         return columns.reshape(bound.samples, *self.trace.shape)
 
-    def check_finite(self, bound: Bound, outputs: Any) -> None:
-        """Raise if a result is infinite or nan, and name the first number that is."""
+    def check_finite(self, bound: Bound, outputs: Any, first: int = 0) -> None:
+        """Raise if a result is infinite or nan, and name the first number that is. `first`: the number of the first sample."""
         if np.isfinite(outputs).all():
             return
         for name, own in zip(self.names, self.program.inputs, strict=True):
@@ -198,18 +244,33 @@ class Plan:
             if len(unfit):
                 row, sample = unfit[0].tolist()
                 number = bound.values[own[row], sample]
-                raise FloatingPointError(f"{name} holds {number} for sample {sample}, so the result is not finite")
+                raise FloatingPointError(
+                    f"{name} holds {number} for sample {first + sample}, so the result is not finite"
+                )
         for s in self.program.statements:
             rows = slice(s.block.start, s.block.start + s.block.size)
             values = (bound.values if s.block.batched else bound.parameters)[rows]
             if not np.isfinite(values).all():
                 where = np.argwhere(~np.isfinite(values))[0].tolist()
                 what = s.op.name if s.op is not None else "a sum of products"
-                sample = f" for sample {where[1]}" if s.block.batched else ""
+                sample = f" for sample {first + where[1]}" if s.block.batched else ""
                 raise FloatingPointError(
                     f"{s.block.name}[{where[0]}] ({what}) is {values[tuple(where)]}{sample}, so the result is not finite"
                 )
         raise FloatingPointError("the result is not finite, because a parameter is not")
+
+
+def parts(samples: int, rows: int) -> list[slice]:
+    """Where a batch is cut: into parts of about the same size.
+
+    Examples
+    --------
+    >>> parts(1000, 100), parts(5000, 200)
+    ([slice(0, 1000, None)], [slice(0, 1250, None), slice(1250, 2500, None), slice(2500, 3750, None), slice(3750, 5000, None)])
+    """
+    count = max(1, samples // max(_PART_SAMPLES, _PART_NUMBERS // max(rows, 1)))
+    ends = [samples * i // count for i in range(count + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def _columns(arrays: list[Any]) -> Any:

@@ -209,7 +209,6 @@ _SHORTEN: Final[dict[Op, Callable[..., Term]]] = {
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
-_LONGEST: Final = 72  # characters of a rule
 _COMPARISONS: Final = {ops.GREATER: ">", ops.LESS: "<", ops.EQUAL: "="}
 _CONSTANTS: Final = {  # plain, LaTeX
     2.0 / math.sqrt(math.pi): ("2/√π", r"\frac{2}{\sqrt{\pi}}"),
@@ -235,9 +234,7 @@ def write(term: Term, texts: Mapping[object, Text], notation: Notation, digits: 
     text = _write(term, texts, notation, digits).text
     if isinstance(term, Symbol) and term.op is ops.WHERE:
         text = text.removeprefix(r"\left").removeprefix("(").removesuffix(")").removesuffix(r"\right")
-    if notation is Notation.LATEX or len(text) <= _LONGEST:
-        return text
-    return f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+    return text
 
 
 def _write(term: Term, texts: Mapping[object, Text], notation: Notation, digits: int) -> Text:

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import architecture
+import operations
 import snippets
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
-
-from autograd_lite import Graph, Value, gradients, ops
 
 ROOT = Path(__file__).resolve().parents[2]
 _PLACE = '<div class="made" id="made-{}"></div>'
@@ -51,8 +50,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Run the snippets of a page with pictures, and write the table of derivatives where it belongs."""
-    markdown = markdown.replace("<!-- operations -->", _derivatives())
+    """Run the snippets of a page with pictures, and write the tables of operations where they belong."""
+    markdown = operations.with_tables(_with_links_inside(markdown, page))
     found = snippets.find(markdown)
     while found and not found[-1].picture:  # what follows the last picture makes none
         found.pop()
@@ -75,6 +74,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return "".join([*parts, markdown[done:]]).replace("```python picture\n", "```python\n")
 
 
+def _with_links_inside(markdown: str, page: Page) -> str:
+    """The page with links to the files outside docs/ as they lead to the pages that the site makes of them."""
+    outside = "../" * (page.file.src_uri.count("/") + 1)
+    links = re.compile(rf"\]\({re.escape(outside)}(?:(notebooks/)|(CONTRIBUTING|CHANGELOG)(?=\.md))")
+    return links.sub(lambda match: f"]({outside[3:]}{match[1] or match[2].lower()}", markdown)
+
+
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put the pictures in their places, and turn formulas into MathML."""
     for i, picture in enumerate(_made.get(page.file.src_uri, [])):
@@ -90,19 +96,6 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
     return re.sub(
         r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', lambda m: _mathml(m[1], "block"), content, flags=re.DOTALL
     )
-
-
-def _derivatives() -> str:
-    """Each operation of one or two numbers with its local derivatives, as a table in Markdown."""
-    lines = ["| operation | derivative by x | by y |", "|---|---|---|"]
-    for op in ops.TABLE.values():
-        if op.public and op.arity in (1, 2):
-            # A place in every domain: only the formula is shown.
-            operands = [Value(1.5 if op is ops.ACOSH else 0.5, "x"), Value(0.5, "y")][: op.arity]
-            result = op(*operands)
-            partials = [f"${Graph(partial).latex()}$" for partial in gradients(result, operands)]
-            lines.append(f"| `{Graph(result).expression()}` | {' | '.join([*partials, ''][:2])} |")
-    return "\n".join(lines)
 
 
 def _shown(value: Any) -> str:

@@ -1,7 +1,10 @@
 """An interrupt at any instant leaves everything as it was: an exception is raised after each call, and at each line of a pass."""
 
 import contextlib
+import functools
 import gc
+import inspect
+import itertools
 import linecache
 import os
 import sys
@@ -23,45 +26,47 @@ class Interrupt(KeyboardInterrupt):
     """Like Ctrl-C, but certainly ours."""
 
 
-def interrupted(function, place, *, by_line):
-    """Call a function, and raise at the event of this number in the package's code; return how many there were.
+@contextlib.contextmanager
+def looking_on(look, *, by_line):
+    """Within this context, `look(frame, kind, result)` is called at each event in the package's code.
 
-    The events are the lines that begin; or the calls that have returned, of Python and of C. Not those while a context is
-    entered or left, and not where a generator expression is closed: Python itself ignores what is raised there.
+    The events are the lines that begin; or the calls that have returned, of Python and of C. What `look` raises is raised
+    there, and ends the looking on.
     """
-    count = 0
+    kinds = ("line",) if by_line else ("c_return", "return")
 
-    def event(frame, kind, _):
-        nonlocal count
-        if kind == "return" and frame.f_code.co_name == "<genexpr>":
-            return event
-        if kind in kinds and frame.f_code.co_filename.startswith(PACKAGE) and not is_at_a_border(frame):
-            count += 1
-            if count == place:
-                setter(None)
-                raise Interrupt
+    def event(frame, kind, result):
+        if kind in kinds and is_ours(frame.f_code):
+            look(frame, kind, result)
         return event
 
-    kinds = ("line",) if by_line else ("c_return", "return")
     setter = sys.settrace if by_line else sys.setprofile
     before = sys.gettrace() if by_line else sys.getprofile()
     try:
         setter(event)
-        function()
-    except Interrupt:
-        pass
+        yield
     finally:
         setter(before)
-    return count
 
 
-def is_at_a_border(frame):
-    """Whether a context is being entered or left: also at its `with`, where its block has ended.
+@functools.cache
+def is_ours(code):
+    """Whether code belongs to the package."""
+    return code.co_filename.startswith(PACKAGE)
 
-    Nor is an interrupt tried at a `try:`. Python 3.11 would not leave the context around it, and a real one cannot come
-    there, because the interpreter looks for signals at calls and at the ends of loops.
+
+def is_at_a_border(frame, kind, result):
+    """Whether no interrupt is tried here.
+
+    A context is being entered or left: also at its `with`, where its block has ended. Or a `try` begins: Python 3.11 would
+    not leave the context around it, and a real interrupt cannot come there, because the interpreter looks for signals at
+    calls and at the ends of loops. Or a generator ends: perhaps because the collector closes it, and then Python itself
+    ignores what is raised.
     """
-    if linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip().startswith(("with ", "try:")):
+    code = frame.f_code
+    if kind == "return" and result is None and code.co_flags & inspect.CO_GENERATOR:
+        return True
+    if linecache.getline(code.co_filename, frame.f_lineno).strip().startswith(("with ", "try:")):
         return True
     for _ in range(6):
         if frame is None:
@@ -75,11 +80,38 @@ def is_at_a_border(frame):
     return False
 
 
-def places(function, *, by_line, sample):
-    """The numbers of the events to raise at: of all, or of some spread over them."""
-    count = interrupted(function, 0, by_line=by_line)
-    step = 1 if sample is None else max(1, count // sample)
-    return range(1, count + 1, step)
+def numbers_of_events(function, *, by_line, sample):
+    """The numbers of the events to raise at, or a sample spread over them.
+
+    Of lines, each time that one begins; of calls, at each place in the text the first and the last one.
+    """
+    events = itertools.count(1)
+    numbers = {}
+
+    def look(frame, kind, result):
+        number = next(events)
+        if not is_at_a_border(frame, kind, result):
+            numbers.setdefault((kind, frame.f_code, frame.f_lasti), []).append(number)
+
+    with looking_on(look, by_line=by_line):
+        function()
+    chosen = sorted({number for there in numbers.values() for number in (there if by_line else (there[0], there[-1]))})
+    return chosen if sample is None else chosen[:: max(1, len(chosen) // sample)]
+
+
+def interrupt(function, number, *, by_line):
+    """Raise at the event with this number, if it comes; and see that nothing keeps the interrupt from the caller."""
+    events = itertools.count(1)
+    raised = []
+
+    def look(frame, kind, result):
+        if next(events) >= number and not is_at_a_border(frame, kind, result):
+            raised.append(f"{frame.f_code.co_filename}:{frame.f_lineno}, {kind} in {frame.f_code.co_qualname}")
+            raise Interrupt
+
+    with contextlib.suppress(Interrupt), looking_on(look, by_line=by_line):
+        function()
+        assert raised == []
 
 
 @contextlib.contextmanager
@@ -100,8 +132,8 @@ def unchanged():
     assert not _passes.lock._is_owned()
 
 
-# How many calls are interrupted, spread over a run; INTERRUPTS=0 in the environment: every one, which takes long.
-SAMPLE = pytest.mark.parametrize("sample", [int(os.environ.get("INTERRUPTS", "25")) or None])
+# How many events are interrupted, spread over a run; None: all that `numbers_of_events` gives.
+SAMPLE = pytest.mark.parametrize("sample", [25, pytest.param(None, marks=pytest.mark.torture)])
 
 
 # --- the passes -------------------------------------------------------------------------------------------------------
@@ -122,11 +154,11 @@ def test_backward_loses_no_gradient(is_replayed, sample):
         y.forward()
     y.backward()
     whole = [leaf.grad for leaf in leaves]
-    for place in places(y.backward, by_line=True, sample=sample and 60):
+    for number in numbers_of_events(y.backward, by_line=True, sample=sample and 60):
         for i, leaf in enumerate(leaves):
             leaf.grad = 10.0 + i
         with unchanged():
-            interrupted(y.backward, place, by_line=True)
+            interrupt(y.backward, number, by_line=True)
         held = [leaf.grad for leaf in leaves]
         nothing, all_of_it = [10.0 + i for i in range(6)], [w + 10.0 + i for i, w in enumerate(whole)]
         assert held in (nothing, all_of_it)
@@ -143,9 +175,9 @@ def test_the_next_pass_is_right(name, sample):
     leaves, y = graph()
     y.backward()
     whole, data_of_y = [leaf.grad for leaf in leaves], y.data
-    for place in places(getattr(y, name), by_line=True, sample=sample):
+    for number in numbers_of_events(getattr(y, name), by_line=True, sample=sample):
         with unchanged():
-            interrupted(getattr(y, name), place, by_line=True)
+            interrupt(getattr(y, name), number, by_line=True)
         assert y.forward() == data_of_y
         for leaf in leaves:
             leaf.grad = 0.0
@@ -161,9 +193,9 @@ def test_derivatives_without_a_trace_leave_none(sample):
     held = [node.grad for node in y.topological_order()]
     for work in (lambda: gradients_of(y, leaves), lambda: tangents_of([y], leaves, [1.0] * 6)):
         expected = work()
-        for place in places(work, by_line=True, sample=sample):
+        for number in numbers_of_events(work, by_line=True, sample=sample):
             with unchanged():
-                interrupted(work, place, by_line=True)
+                interrupt(work, number, by_line=True)
             assert [node.grad for node in y.topological_order()] == held
             assert work() == expected
 
@@ -181,9 +213,9 @@ def test_derivatives_as_functions(sample):
     }
     for call in work.values():
         expected = call()
-        for place in places(call, by_line=False, sample=sample):
+        for number in numbers_of_events(call, by_line=False, sample=sample):
             with unchanged():
-                interrupted(call, place, by_line=False)
+                interrupt(call, number, by_line=False)
             assert call() == expected
 
 
@@ -199,9 +231,9 @@ def test_compile(sample):
         return compile(lambda x: (w * x[0] + x[1]).tanh())(X).tolist()
 
     expected = work()
-    for place in places(work, by_line=False, sample=sample):
+    for number in numbers_of_events(work, by_line=False, sample=sample):
         with unchanged():
-            interrupted(work, place, by_line=False)
+            interrupt(work, number, by_line=False)
         assert work() == expected
 
 
@@ -212,10 +244,10 @@ def test_a_program_that_is_interrupted_goes_on(sample):
     X = [1.0, 2.0, 3.0]
     mean = f.backward(X)
     gradient = w.grad
-    for place in places(lambda: f.backward(X), by_line=False, sample=sample):
+    for number in numbers_of_events(lambda: f.backward(X), by_line=False, sample=sample):
         w.grad = 1.0
         with unchanged():
-            interrupted(lambda: f.backward(X), place, by_line=False)
+            interrupt(lambda: f.backward(X), number, by_line=False)
         assert w.grad in (1.0, 1.0 + gradient)
         w.grad = 0.0
         assert (f.backward(X), w.grad) == (mean, gradient)
@@ -236,23 +268,16 @@ def test_fit(engine, sample):
         optimizer = optim.Adam(net.parameters(), lr=0.01)
         seen[:] = [net, optimizer, list(optimizer.params)]
         options = {"validation": (X, y), "metrics": "accuracy", "callbacks": [lambda history: None], "engine": engine}
-        fit(
-            net,
-            X,
-            y,
-            loss=losses.binary_cross_entropy,
-            optimizer=optimizer,
-            epochs=2,
-            progress=False,
-            seed=0,
-            **options,
-        )
+        loss = losses.binary_cross_entropy
+        history = fit(net, X, y, loss=loss, optimizer=optimizer, epochs=2, progress=False, seed=0, **options)
+        if history.stopped == "interrupted":
+            raise Interrupt
         return [p.data for p in net.parameters()]
 
     expected = train()
-    for place in places(train, by_line=False, sample=sample):
+    for number in numbers_of_events(train, by_line=False, sample=sample):
         with unchanged():
-            interrupted(train, place, by_line=False)
+            interrupt(train, number, by_line=False)
         if seen:
             net, optimizer, params = seen
             assert all(module.training for _, module in net.named_modules())
@@ -267,8 +292,8 @@ def test_predict(rows, sample):
     net = make_net()
     X = np.linspace(-1.0, 1.0, 2 * rows).reshape(rows, 2)
     expected = predict(net, X).tolist()
-    for place in places(lambda: predict(net, X), by_line=False, sample=sample and 10):
+    for number in numbers_of_events(lambda: predict(net, X), by_line=False, sample=sample and 10):
         with unchanged():
-            interrupted(lambda: predict(net, X), place, by_line=False)
+            interrupt(lambda: predict(net, X), number, by_line=False)
         assert all(module.training for _, module in net.named_modules())
     assert predict(net, X).tolist() == expected

@@ -44,6 +44,7 @@ from autograd_lite import (
     total,
 )
 from autograd_lite._support.callers import SourceLine
+from autograd_lite.compiler import plan
 from autograd_lite.compiler.check import Kinds
 
 UNARY = [op for op in ops.TABLE.values() if op.public and op.arity == 1]
@@ -479,6 +480,60 @@ def test_a_large_batch():
     parts = [compiled.backward(X[i : i + 100], y[i : i + 100]) for i in range(0, 10_000, 100)]
     assert whole == pytest.approx(np.mean(parts), rel=1e-12)
     np.testing.assert_allclose(gradient, [p.grad / 100 for p in flat(parameters)], rtol=1e-10, atol=1e-14)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Batches are cut into parts of three samples or a little more."""
+    monkeypatch.setattr(plan, "_PART_SAMPLES", 3)
+    monkeypatch.setattr(plan, "_PART_NUMBERS", 1)
+
+
+@pytest.mark.parametrize("samples", [1, 3, 6, 7, 20])
+def test_a_batch_in_parts_computes_the_same(samples, small_parts):
+    f, parameters, x_shape, y_shape = mlp_by_hand(random.Random(1), 6)
+    draw = np.random.default_rng(0)
+    assert_same(f, flat(parameters), draw.normal(size=(samples, *x_shape)), draw.uniform(size=(samples, *y_shape)))
+
+
+def test_the_arrays_do_not_grow_with_the_batch(small_parts):
+    w = Value(2.0)
+    f = compile(lambda x: tanh(w * x))
+    f.backward(np.linspace(-1.0, 1.0, 1000))
+    assert {size for size, _ in f.plan([1.0])._bound} == {3, 4}
+
+
+def test_parts_of_a_batch_are_of_about_the_same_size(small_parts):
+    cuts = plan.parts(20, 5)
+    assert [cut.stop - cut.start for cut in cuts] == [3, 3, 4, 3, 3, 4]
+    assert np.concatenate([np.arange(20)[cut] for cut in cuts]).tolist() == list(range(20))
+
+
+def test_a_sample_of_a_later_part_is_named_by_its_number_in_the_batch(small_parts):
+    w = Value(2.0)
+    X = np.ones(10)
+    X[8] = np.inf
+    with pytest.raises(FloatingPointError, match="x holds inf for sample 8"):
+        compile(lambda x: w * x)(X)
+    with pytest.raises(FloatingPointError, match="for sample 8, so"):
+        compile(lambda x: exp(x * x) * w)(np.where(np.arange(10) == 8, 100.0, 1.0))
+
+
+def test_an_exception_in_a_later_part_comes_before_the_first_result(small_parts):
+    w = Value(2.0)
+    X = np.where(np.arange(10) == 8, 800.0, 1.0)
+    with pytest.raises(OverflowError):
+        compile(lambda x: w / (1.0 + exp(x)))(X)
+
+
+def test_a_batch_in_parts_that_differs_from_its_function_leaves_no_gradient(small_parts):
+    w = Value(2.0)
+    state = {"factor": 1.0}
+    f = compile(lambda x: w * x * state["factor"])
+    f.backward(np.ones(10))
+    state["factor"] = 3.0
+    f.backward(np.ones(10))
+    assert w.grad == pytest.approx(4.0)
 
 
 def test_single_precision():

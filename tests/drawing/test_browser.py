@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from autograd_lite import Value, relu, steps
+from autograd_lite import Graph, Value, log, play, relu, steps
 
 pytestmark = pytest.mark.browser
 
@@ -416,3 +416,135 @@ def test_the_page_runs_no_script_but_its_own(browser, intruder, tmp_path):
     assert watch.page.title() != "owned"
     assert any("Content Security Policy" in complaint for complaint in watch.complaints)
     watch.context.close()
+
+
+# --- the page computes ------------------------------------------------------------------------------------------------
+
+
+def call(page, expression):
+    return page.evaluate(f"window.autogradLite.players[0].{expression}")
+
+
+@pytest.fixture
+def live(open_page):
+    return open_page(play(small_graph()).html())
+
+
+def test_a_moved_leaf_changes_both_passes(live):
+    assert call(live, "set('w', 3)") == 0.0
+    assert (call(live, "value('c')"), call(live, "grad('b')")) == (-6.0, 0.0)
+    assert call(live, "set('b', 9)") == 0.5
+    assert [live.locator(f"#n{i} text.data").text_content() for i in (0, 2, 3)] == ["3", "-6", "9"]
+    assert (grad(live, 0), grad(live, 1)) == ("-2", "3")
+    assert "dJ/dw = −2" in panel(live)
+
+
+def test_a_slider_and_a_field_move_a_leaf(live):
+    live.locator("#movers input[type=range]").first.fill("5")
+    assert live.locator("#n0 text.data").text_content() == "5"
+    field = live.locator("#movers input[type=number]").nth(1)
+    field.fill("-1")
+    field.press("Enter")
+    assert live.locator("#n2 text.data").text_content() == "-5"
+
+
+def test_formulas_and_edges_follow_a_moved_leaf(live):
+    call(live, "set('x', 4)")
+    assert live.locator("#e0 text").text_content() == "4"
+    go(live, 11)
+    assert "∂c/∂w = x = 4 dJ/dw = dJ/dc · ∂c/∂w = 14 × 4 = 56" in panel(live)
+    assert "∂c / ∂w = 4" in live.locator("#e0 title").text_content()
+
+
+def test_a_number_that_was_positive_has_parentheses_once_it_is_negative(live):
+    call(live, "set('y', -2)")
+    go(live, 3)
+    assert "d = a - y = 4 − (−2) = 6" in panel(live)
+
+
+def test_a_hundred_steps_downhill_are_those_of_python(live):
+    live.locator("#rate").fill("0.05")
+    J = small_graph()
+    w, b = (leaf for leaf in Graph(J).leaves if leaf.label in "wb")
+    for _ in range(100):
+        J.zero_grad()
+        J.backward()
+        for leaf in (w, b):
+            leaf.data -= 0.05 * leaf.grad
+        assert call(live, "step()") == pytest.approx(J.forward(), rel=1e-14)  # the C library's squares are off by a bit
+    assert [call(live, f"value('{name}')") for name in "wb"] == pytest.approx([w.data, b.data], rel=1e-14)
+
+
+def test_a_step_downhill_shows_each_parameter_and_the_fall(live):
+    live.locator("#downhill").click()
+    assert "w ← w − 0.1 · dJ/dw = 2 − 0.1 × (−4) = 2.4" in panel(live)
+    assert live.locator("#fall").inner_text() == "J: 2 → 0.5"
+    live.locator("#restore").click()
+    assert call(live, "value('w')") == 2.0
+
+
+def test_a_nudge_is_compared_with_the_gradient(live):
+    live.locator("#movers button").first.click()
+    assert "ΔJ/ε = −3.998 the gradient was dJ/dw = −4" in panel(live)
+
+
+def test_a_number_without_a_result_leaves_the_picture_as_it_was(open_page):
+    page = open_page(play(named(log(Value(2.0, "p")), "y")).html())
+    with pytest.raises(Exception, match="has no number"):
+        call(page, "set('p', -1)")
+    assert page.locator("#problem").inner_text() == "log(-1) has no number: the leaves stay as they were"
+    assert call(page, "value('p')") == 2.0
+
+
+def test_long_numbers_stay_in_their_boxes(live):
+    call(live, "set('w', -1.23456e-10)")
+    call(live, "set('b', -1.23456e12)")
+    for i in range(8):
+        outline = live.locator(f"#n{i} > :is(path, polygon)").first.bounding_box()
+        for kind in ("data", "grad"):
+            text = live.locator(f"#n{i} text.{kind}").bounding_box()
+            assert text["x"] + text["width"] <= outline["x"] + outline["width"]
+
+
+def test_scripts_learn_the_names_and_what_cannot_be_moved(live):
+    assert sorted(call(live, "names()")) == sorted(
+        ["w", "x", "b", "y", "c", "a", "d", "v1", "J"][: len(call(live, "names()"))]
+    )
+    with pytest.raises(Exception, match="J cannot be moved in the page"):
+        call(live, "set('J', 1)")
+    with pytest.raises(Exception, match="there is no node q"):
+        call(live, "value('q')")
+
+
+def test_arrows_point_back_in_the_backward_pass(live):
+    go(live, LAST)
+    shown = "[...document.querySelectorAll('.edge')].map(g => [...g.querySelectorAll('polygon')].filter(p => getComputedStyle(p).display !== 'none').map(p => p.classList.contains('back')))"
+    assert live.evaluate(shown) == [[True]] * live.locator(".edge").count()
+    go(live, 0)
+    assert live.evaluate(shown) == [[False]] * live.locator(".edge").count()
+
+
+def test_predicting_hides_a_result_until_it_is_asked_for(page):
+    page.locator("#predict").check()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("ArrowRight")
+    result = page.locator("#panel .result")
+    assert (step_of(page), result.is_visible()) == (1, False)
+    page.keyboard.press("ArrowRight")
+    assert (step_of(page), result.is_visible()) == (1, True)
+    page.keyboard.press("ArrowRight")
+    assert (step_of(page), result.is_visible()) == (2, False)
+
+
+def test_the_address_says_step_theme_and_speed(open_page, tmp_path):
+    page = open_page(steps(small_graph()).html())
+    page.goto(page.url + "#step=7&theme=dark&speed=2&embed")
+    page.reload()
+    assert (step_of(page), page.locator("#speed").input_value()) == (7, "2")
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(21, 24, 30)"
+    assert not page.locator("header").is_visible()
+
+
+def test_a_theme_that_python_fixed_is_the_pages(open_page):
+    page = open_page(steps(small_graph(), theme="dark").html())
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(21, 24, 30)"

@@ -471,10 +471,10 @@ def test_a_net_is_drawn_with_its_weights_and_no_invented_number():
     net = nn.MLP(2, [3, 1], seed=1)
     picture = draw(net)
     assert picture.title == "MLP: 2 inputs, 13 parameters"
-    assert [box.role for box in picture._scene.boxes].count("neuron") == 3
-    assert "0.5" not in [text for box in picture._scene.boxes for _, text in box.rows]
-    assert {edge.weight for edge in picture._scene.edges} == {w.data for n, w in net.named_parameters() if ".w" in n}
-    assert all("data" not in box.tooltip for box in picture._scene.boxes if "bias" not in box.tooltip)
+    assert [box.role for box in picture.scene.boxes].count("neuron") == 3
+    assert "0.5" not in [text for box in picture.scene.boxes for _, text in box.rows]
+    assert {edge.weight for edge in picture.scene.edges} == {w.data for n, w in net.named_parameters() if ".w" in n}
+    assert all("data" not in box.tooltip for box in picture.scene.boxes if "bias" not in box.tooltip)
 
 
 def test_drawing_a_net_leaves_its_mode_and_gradients():
@@ -499,5 +499,5 @@ def test_a_net_that_does_not_say_how_many_inputs_it_takes_says_what_to_draw():
 
 def test_a_net_highlights_the_neuron_of_a_parameter():
     net = nn.MLP(2, [3, 1], seed=1)
-    boxes = draw(net, highlight="layers[0].neurons[1].w[0]")._scene.boxes
+    boxes = draw(net, highlight="layers[0].neurons[1].w[0]").scene.boxes
     assert [box.name for box in boxes if box.is_bold] == ["layers[0].neurons[1]"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from autograd_lite import Graph, Value, define_op, dot, draw, maximum, tanh, total
 from autograd_lite.drawing.scene import palette
@@ -459,9 +461,63 @@ def test_printable_label_is_shown_letter_by_letter(renderer):
 
 def test_picture_shows_itself_inline_and_scales():
     bundle = draw(lecture())._repr_mimebundle_()
-    assert bundle["text/html"].startswith("<svg ")
+    assert bundle["image/svg+xml"].startswith("<svg ")
     assert "max-width:100%;height:auto" in bundle["text/html"]
-    assert bundle["image/svg+xml"] == bundle["text/html"]
+    assert bundle["image/svg+xml"] in bundle["text/html"]
+
+
+def test_a_viewer_that_strips_styles_and_drawings_keeps_a_still():
+    html = draw(lecture())._repr_mimebundle_()["text/html"]
+    kept = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", html, flags=re.DOTALL)
+    (source,) = re.findall(r'<img class="[^"]*" alt="[^"]*" src="data:image/svg\+xml;base64,([^"]*)">', kept)
+    assert base64.b64decode(source).decode() == draw(lecture()).svg("light")
+
+
+# --- themes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_fixed_theme_is_plain_attributes(theme, renderer):
+    svg = draw(lecture(), theme=theme).svg()
+    assert "<style" not in svg
+    assert "style=" not in svg
+    assert f'fill="{getattr(palette.PAPER, theme)}"' in svg
+    others = {getattr(colour, "light" if theme == "dark" else "dark") for colour in palette._all_colours()}
+    others -= {getattr(colour, theme) for colour in palette._all_colours()}
+    assert not others & set(re.findall("#[0-9a-f]{6}", svg))
+
+
+def test_programs_that_know_no_media_rules_see_plain_attributes():
+    svg = draw(lecture()).svg()
+    (style,) = re.findall("<style>(.*?)</style>", svg)
+    assert style.startswith("@media all{")
+    assert style.endswith("}}")
+    assert svg.replace(f"<style>{style}</style>\n", "") == draw(lecture()).svg("light")
+
+
+def test_an_unknown_theme_names_itself():
+    with pytest.raises(ValueError, match="theme must be one of auto, light, dark, got 'blue'"):
+        draw(lecture(), theme="blue")
+    with pytest.raises(ValueError, match="theme must be one of auto, light, dark, got 'blue'"):
+        draw(lecture()).svg("blue")
+
+
+@with_a_program
+def test_a_png_has_the_theme_and_the_scale_that_are_asked_for(renderer, tmp_path):
+    picture = draw(lecture())
+    picture.save(tmp_path / "J.png", theme="dark", scale=1.0)
+    with Image.open(tmp_path / "J.png") as image:
+        assert image.convert("RGB").getpixel((1, 1)) == tuple(bytes.fromhex(palette.PAPER.dark[1:]))
+        width = image.width
+    picture.save(tmp_path / "J.png", scale=3.0)
+    with Image.open(tmp_path / "J.png") as image:
+        assert image.width == pytest.approx(3 * width, abs=3)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, 100.0, float("nan")])
+def test_a_scale_without_a_picture_is_refused(scale):
+    with pytest.raises(ValueError, match="scale must be in"):
+        draw(lecture()).png(scale=scale)
 
 
 @with_a_program

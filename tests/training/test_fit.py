@@ -21,7 +21,6 @@ from autograd_lite import (
     minimize,
     nn,
     optim,
-    play,
     plots,
     predict,
     sqrt,
@@ -552,7 +551,6 @@ def test_fit_leaves_the_global_random_states_alone():
         ("scipy", lambda: minimize(lambda x: x * x, 1.0), r"needs SciPy: .*\[optimize\]"),
         ("sympy", lambda: Graph(Value(1.0)).to_sympy(), r"needs SymPy: .*\[symbolic\]"),
         ("networkx", lambda: Graph(Value(1.0)).to_networkx(), r"needs networkx: .*\[graph\]"),
-        ("ipywidgets", lambda: play(lambda x: x, x=1.0), r"needs ipywidgets: .*\[notebook\]"),
     ],
 )
 def test_a_missing_extra_is_named(missing, action, extra, monkeypatch):

@@ -23,6 +23,7 @@ _PLAIN: Final = Notation.PLAIN
 _LATEX: Final = Notation.LATEX
 _DIGITS: Final = 10  # what a pocket calculator shows
 _MOST_PATHS = 8  # a longer sum over paths shows its first and its last terms
+_LONGEST_RULE: Final = 72
 _WIDEST_CELL = 48  # a longer formula does not push the others' columns
 
 
@@ -247,14 +248,20 @@ def _backward_rows(lines: Lines, node: Value) -> list[list[str]]:
         return [[gradient, result]]
     shown = _shown(paths)
     products = [lines.product(path) for path in shown]
-    where = ["where " + " = ".join(lines.rule(path)) for path in shown]
+    where = ["where " + " = ".join([_cut(cell) for cell in lines.rule(path)]) for path in shown]
     if len(paths) == 1:
         return [[gradient, *[f"= {cell}" for cell in products[0]], result, where[0]]]
     rows = []
     for path, (symbols, numbers), rule in zip(shown, products, where):
         rows.append([lines.along(path), f"  {symbols}", f"= {numbers}", f"= {lines.number(path.amount)}", rule])
-    total = lines.sum([path.amount for path in shown], len(paths) - len(shown))
+    total = lines.sum(shown, len(paths) - len(shown))
     return [*rows, [gradient, f"= {total}", "", result, "the sum over all paths"]]
+
+
+def _cut(cell: str) -> str:
+    """The rule of an operation with many operands without its middle."""
+    half = _LONGEST_RULE // 2
+    return cell if len(cell) <= _LONGEST_RULE else f"{cell[:half]}…{cell[-half:]}"
 
 
 def _latex_backward(lines: Lines, node: Value) -> list[str]:
@@ -271,9 +278,7 @@ def _latex_backward(lines: Lines, node: Value) -> list[str]:
         start = gradient + " &= " if len(paths) == 1 else lines.along(path) + r" &\quad "
         rows.append(start + " = ".join(cells) + r" \quad \text{where } " + " = ".join(lines.rule(path)))
     if len(paths) > 1:
-        rows.append(
-            _latex_chain([gradient, lines.sum([path.amount for path in shown], len(paths) - len(shown)), result])
-        )
+        rows.append(_latex_chain([gradient, lines.sum(shown, len(paths) - len(shown)), result]))
     return rows
 
 

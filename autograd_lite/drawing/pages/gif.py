@@ -137,6 +137,8 @@ def _edge_after(line: str, e: int, step: Step, carried: dict[int, str]) -> str:
     if e in carried:
         width = 3.2 if e in step["edges"] else 1.4
         line = _OUTLINE.sub(f' color="{_ACCENT[carried[e]].light}" penwidth={width}', line, count=1)
+        if carried[e] == "backward":
+            line = line.replace("]\n", " dir=back]\n")
     return line
 
 

@@ -37,6 +37,8 @@ class Walk:
         The result.
     names : mapping of str to anything, optional
         A namespace, such as `globals()`, for Values without a label.
+    changes : mapping of Value to float, optional
+        The data of some leaves, instead of what they hold.
 
     Raises
     ------
@@ -53,10 +55,15 @@ class Walk:
     (-1.0, [1.0, -2.0], 0.0)
     """
 
-    def __init__(self, root: Value, names: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        root: Value,
+        names: Mapping[str, object] | None = None,
+        changes: Mapping[Value, float] | None = None,
+    ) -> None:
         self.graph: Final = Graph(root, names)
         self.names: Final = _unique_names(self.graph)
-        self.data: Final = self.forward()
+        self.data: Final = self.forward(changes)
         #: Each node's gradient, and the contributions that it is the sum of, in the order of their arrival.
         self.gradient: Final[dict[Value, float]] = dict.fromkeys(self.graph.nodes, 0.0)
         self.received: Final[dict[Value, list[Contribution]]] = {node: [] for node in self.graph.nodes}

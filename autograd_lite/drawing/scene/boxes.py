@@ -42,6 +42,7 @@ class Box:
     heat: float | None = None  # the number that the fill shows, instead of the role
     compact: bool = False  # its numbers on one line, without captions
     is_bold: bool = False  # highlighted
+    room: float = 0.0  # points: how wide it is at least, for numbers that change
 
 
 @dataclass(slots=True)
@@ -134,7 +135,8 @@ def _box(box: Box, heat: str | None) -> str:
         else ""
     )
     top = f"{heading}  {name}" if heading and name else heading or name
-    rows = [f'<TD ALIGN="LEFT" WIDTH="{COMPACT}">{top}</TD>' if box.compact else _cell(top, box.heading + box.name)]
+    room = COMPACT if box.compact else box.room
+    rows = [f'<TD ALIGN="LEFT" WIDTH="{room:.0f}">{top}</TD>' if room else _cell(top, box.heading + box.name)]
     numbers = [
         (caption, _span(text, 11 if box.compact else 12, _row_colour(caption, heat), mono=True))
         for caption, text in box.rows

@@ -11,6 +11,7 @@ into the dark ones by their value.
 from __future__ import annotations
 
 import math
+import re
 from typing import Final, NamedTuple
 
 
@@ -113,8 +114,34 @@ def _all_colours() -> list[Colour]:
     return list(dict.fromkeys(plain + roles + heats))
 
 
+THEMES: Final = ("auto", "light", "dark")
+
+
+def in_theme(svg: str, theme: str) -> str:
+    """A picture in the colours of one theme."""
+    if theme != "dark":
+        return svg
+    dark = {colour.light: colour.dark for colour in _all_colours()}
+    return _PAINT.sub(lambda match: f'{match[1]}="{dark.get(match[2], match[2])}"', svg)
+
+
+def dot_in_theme(source: str, theme: str) -> str:
+    """DOT in the colours of one theme."""
+    if theme != "dark":
+        return source
+    dark = {colour.light: colour.dark for colour in _all_colours()}
+    return _DOT_PAINT.sub(lambda match: f'{match[1]}="{dark.get(match[2], match[2])}"', source)
+
+
+_DOT_PAINT: Final = re.compile(r'\b((?:font|fill|bg)?color|COLOR|BGCOLOR)="(#[0-9a-f]{6})"')
+_PAINT: Final = re.compile(r'\b(fill|stroke)="(#[0-9a-f]{6})"')
+
+
 def style_sheet(svg: str) -> str:
-    """CSS that gives a picture its fonts and, where the page or the system is dark, its dark colours."""
+    """CSS that gives a picture its fonts and, where the page or the system is dark, its dark colours.
+
+    All of it stands in a media rule: programs that know little of CSS pass that over, and show the light colours.
+    """
     # A colour has the same number in all pictures, as two may stand on one page.
     used = [(i, colour) for i, colour in enumerate(_all_colours()) if f'"{colour.light}"' in svg]
     light = "".join(f"--a{i}:{colour.light};" for i, colour in used)
@@ -125,16 +152,19 @@ def style_sheet(svg: str) -> str:
         for what in ("fill", "stroke")
     )
     # A notebook has a theme of its own, which need not be the system's.
-    light_pages = '[data-jp-theme-light="true"] .autograd-lite,.vscode-light .autograd-lite'
+    light_pages = (
+        '[data-jp-theme-light="true"] .autograd-lite,.vscode-light .autograd-lite,[data-theme="light"] .autograd-lite'
+    )
     dark_pages = (
-        '[data-jp-theme-light="false"] .autograd-lite,.vscode-dark .autograd-lite,html[theme="dark"] .autograd-lite'
+        '[data-jp-theme-light="false"] .autograd-lite,.vscode-dark .autograd-lite,html[theme="dark"] .autograd-lite,'
+        '[data-theme="dark"] .autograd-lite'
     )
     return (
-        f".autograd-lite{{{light}}}"
+        f"@media all{{.autograd-lite{{max-width:100%;height:auto;{light}}}"
         f"@media (prefers-color-scheme:dark){{.autograd-lite{{{dark}}}}}"
         f"{light_pages}{{{light}}}{dark_pages}{{{dark}}}{swap}"
         ".autograd-lite text{white-space:pre;font-family:Arial,Helvetica,'Liberation Sans',Arimo,sans-serif}"
-        ".autograd-lite text.mono{font-family:Menlo,Consolas,'Liberation Mono',Cousine,'DejaVu Sans Mono',monospace}"
+        ".autograd-lite text.mono{font-family:Menlo,Consolas,'Liberation Mono',Cousine,'DejaVu Sans Mono',monospace}}"
     )
 
 

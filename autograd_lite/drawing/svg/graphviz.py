@@ -113,22 +113,22 @@ _TEXT: Final = re.compile(r'<text ([^>]*) font-family="([^"]*)"([^>]*)>')
 _CLASSES: Final = {palette.DATA.light: "data", palette.GRAD.light: "grad"}
 
 
-def finish_svg(svg: str, title: str, tooltips: Mapping[str, str]) -> str:
+def finish_svg(svg: str, title: str, tooltips: Mapping[str, str], theme: str = "auto") -> str:
     """Make Graphviz's SVG fit for a page: one element, in px, with a theme, tooltips and names for a player.
 
     Nodes and edges keep their ids (`n0`, `e0` …) and get their tooltip; numbers get the class `data` or `grad`.
-    `title` and `tooltips` may hold any text.
+    `title` and `tooltips` may hold any text. Of a fixed theme it has no style sheet, but plain attributes alone.
     """
     svg = _COMMENT.sub("", svg[svg.index("<svg ") :]).replace("&#45;", "-")
     svg = _HEAD.sub(
         lambda match: (
-            f'<svg class="autograd-lite" role="img" aria-label="{escape(title)}"'
-            f' style="max-width:100%;height:auto" width="{match[1]}" height="{match[2]}"'
+            f'<svg class="autograd-lite" role="img" aria-label="{escape(title)}" width="{match[1]}" height="{match[2]}"'
         ),
         svg,
         count=1,
     )
-    svg = svg.replace("\n<g ", f"\n<style>{palette.style_sheet(svg)}</style>\n<g ", 1)
+    style = f"\n<style>{palette.style_sheet(svg)}</style>" if theme == "auto" else ""
+    svg = svg.replace("\n<g ", f"{style}\n<g ", 1)
     svg = _TEXT.sub(_with_class, svg)
     svg = _TITLE.sub(
         lambda match: (
@@ -136,7 +136,7 @@ def finish_svg(svg: str, title: str, tooltips: Mapping[str, str]) -> str:
         ),
         svg,
     )
-    return left_to_right(svg)
+    return palette.in_theme(left_to_right(svg), theme)
 
 
 def _with_class(match: re.Match[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autograd_lite._support.browser import show_in_browser
 from autograd_lite._support.files import target_of, write_atomically
+from autograd_lite.drawing.scene import palette
 from autograd_lite.drawing.scene.boxes import Scene, to_digraph
 from autograd_lite.drawing.scene.folding import fold
 from autograd_lite.drawing.scene.nets import SupportsParameters, graph_of_net
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     import graphviz
 
 MAX_NODES: Final = 500
+_LARGEST_SCALE: Final = 20.0
 _LARGE: Final = 400  # lines of DOT: a PNG of more would take longer to compress than to lay out
 _DETAILS: Final = ("auto", "scalar", "neuron", "layer")
 _DIRECTIONS: Final = ("LR", "TB", "RL", "BT")
@@ -38,6 +42,8 @@ class Picture:
         The graph in the words of the graphviz package.
     title : str
         The formula, or what the picture is of.
+    scene : Scene
+        The boxes and the edges with their texts.
 
     Examples
     --------
@@ -48,13 +54,17 @@ class Picture:
     (2, True)
     """
 
-    def __init__(self, scene: Scene, direction: str) -> None:
+    def __init__(self, scene: Scene, direction: str, theme: str = "auto") -> None:
+        if theme not in palette.THEMES:
+            raise ValueError(f"theme must be one of {', '.join(palette.THEMES)}, got {theme!r}")
+        self._theme = theme
         self.digraph: graphviz.Digraph = to_digraph(scene, direction)
         self.title = scene.title
-        self._scene = scene
+        self.scene = scene
         self._direction = direction
         self._drawn = self.source
-        self._rendered = ("", "")  # a source and its SVG
+        self._finished: dict[str, str] = {}  # by theme
+        self._rendered = ("", "")  # a source and its SVG, as the renderer gave it
 
     def __repr__(self) -> str:
         return f"<Picture of {self.title}>"
@@ -64,13 +74,28 @@ class Picture:
         """The graph in the DOT language."""
         return str(self.digraph.source)
 
-    def svg(self) -> str:
+    def svg(self, theme: str | None = None) -> str:
         """The picture as one `<svg>` element: for a file, or to put into a page.
 
         The box of a node has the id `n` and the edge the id `e` with its place in `Graph.nodes` and `Graph.edges`; a
         box also has the class of its role, and its numbers the classes `data` and `grad`. Where no Graphviz runs, as in a
         browser, the layout is a simpler one of our own.
+
+        Parameters
+        ----------
+        theme : {"auto", "light", "dark"}, optional
+            The colours: those of the page or the system, or fixed ones in plain attributes; if not given, as `draw` was told.
         """
+        theme = self._theme if theme is None else theme
+        if theme not in palette.THEMES:
+            raise ValueError(f"theme must be one of {', '.join(palette.THEMES)}, got {theme!r}")
+        plain = self._plain_svg()
+        if theme not in self._finished:
+            self._finished[theme] = finish_svg(plain, self.title, self.scene.tooltips(), theme)
+        return self._finished[theme]
+
+    def _plain_svg(self) -> str:
+        """The picture as the renderer gives it."""
         source = self.source
         if source != self._rendered[0]:  # a layout is computed once, unless `digraph` was changed
             try:
@@ -81,8 +106,9 @@ class Picture:
                         "there is neither `dot` nor the embedded renderer, and without them a changed digraph cannot"
                     )
                     raise NoRendererError(f"{message} be drawn: undo the change") from error
-                svg = sketch(self._scene, self._direction)
-            self._rendered = source, finish_svg(svg, self.title, self._scene.tooltips())
+                svg = sketch(self.scene, self._direction)
+            self._rendered = source, svg
+            self._finished.clear()
         return self._rendered[1]
 
     def html(self) -> str:
@@ -96,15 +122,34 @@ class Picture:
         """Show the picture in the system's browser, from a terminal or a script."""
         show_in_browser(self.html())
 
-    def png(self) -> bytes:
-        """The picture as a PNG file, on white: two pixels to a point, or one where the graph is large."""
-        large = len(self.digraph.body) > _LARGE
-        return render(self.source, "png", resolution=72 if large else 144)
+    def png(self, *, theme: str | None = None, scale: float = 2.0) -> bytes:
+        """The picture as a PNG file.
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+        Parameters
+        ----------
+        theme : {"auto", "light", "dark"}, optional
+            The colours; light ones unless "dark" is asked for here or was in `draw`.
+        scale : float
+            The pixels to a point; at most one where the graph is large.
+        """
+        if not 0.0 < scale <= _LARGEST_SCALE:
+            raise ValueError(f"scale must be in (0, {_LARGEST_SCALE:g}], got {scale!r}")
+        large = len(self.digraph.body) > _LARGE
+        source = palette.dot_in_theme(self.source, self._theme if theme is None else theme)
+        return render(source, "png", resolution=round(72 * (min(scale, 1.0) if large else scale)))
+
+    def save(self, path: str | os.PathLike[str], *, theme: str | None = None, scale: float = 2.0) -> None:
         """Write the picture to a file, in the format of its ending: .svg, .png, .pdf or .dot.
 
         There is never a half-written file: it appears whole, or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+        theme : {"auto", "light", "dark"}, optional
+            The colours of an SVG or a PNG. "auto" follows the page that shows an SVG, and is light in a PNG.
+        scale : float
+            The pixels of a PNG to a point.
 
         Raises
         ------
@@ -118,18 +163,35 @@ class Picture:
         target = target_of(path, _ENDINGS)
         ending = target.suffix.lower()
         if ending == ".svg":
-            content = self.svg().encode()
+            content = self.svg(theme).encode()
         elif ending == ".dot":
             content = self.source.encode()
         elif ending == ".png":
-            content = self.png()
+            content = self.png(theme=theme, scale=scale)
         else:
             content = render(self.source, "pdf")
         write_atomically(target, content)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         svg = self.svg()
-        return {"text/html": svg, "image/svg+xml": svg, "text/plain": repr(self)}
+        return {
+            "text/html": with_still(svg, self.svg("light"), self.title),
+            "image/svg+xml": svg,
+            "text/plain": repr(self),
+        }
+
+
+def with_still(live: str, still: str, title: str) -> str:
+    """HTML with a still picture beside the live part, which hides it where styles are kept.
+
+    A notebook that is not trusted strips styles, frames and scripts: it shows the still.
+    """
+    name = hashlib.sha256(still.encode()).hexdigest()[:12]
+    source = base64.b64encode(still.encode()).decode()
+    return (
+        f'<div class="autograd-shown"><style>.still-{name}{{display:none!important}}</style>'
+        f'<img class="still-{name}" alt="{escape(title)}" src="data:image/svg+xml;base64,{source}">{live}</div>'
+    )
 
 
 def draw(
@@ -143,6 +205,7 @@ def draw(
     expand: bool = False,
     color_by: str | None = None,
     highlight: Value | str | Collection[Value | str] | None = None,
+    theme: str = "auto",
     max_nodes: int = MAX_NODES,
 ) -> Picture:
     """Draw the graph that a Value was computed from, or a net.
@@ -180,6 +243,8 @@ def draw(
         edges show the weights' data or gradients; at "layer", the box shows the root mean square of its parameters'.
     highlight : Value, str, or collection of them, optional
         The nodes to draw with a bold outline, themselves or by name; an edge between two of them is bold too.
+    theme : {"auto", "light", "dark"}
+        The colours: those of the page or the system that shows the picture, or fixed ones.
     max_nodes : int
         Refuse to draw more boxes than this.
 
@@ -226,7 +291,7 @@ def draw(
         inputs = sum(leaf not in view.parameters for leaf in graph.leaves)
         scene.title = f"{type(root).__name__}: {inputs} inputs, {len(parameters)} parameters"
     view.check_size(len(scene.boxes), max_nodes, foldable)
-    return Picture(scene, direction)
+    return Picture(scene, direction, theme)
 
 
 def _highlighted(graph: Graph, highlight: Value | str | Collection[Value | str] | None) -> list[Value]:

@@ -154,7 +154,7 @@ def _size(box: Box, lines: list[_Line], labels: int) -> Point:
     """Width and height; as high as so many labels of edges need."""
     widest = max([sum(part.width for part in line) for line in lines], default=0.0)
     height = max(len(lines) * _LINE + 2.0 * _PADDING.across, _LABEL * (labels + 1))
-    return Point(max(widest, COMPACT if box.compact else 20.0) + 2.0 * _PADDING.along, height)
+    return Point(max(widest, COMPACT if box.compact else box.room or 20.0) + 2.0 * _PADDING.along, height)
 
 
 def _box(box: Box, heat: str | None, centre: Point, size: Point, lines: list[_Line]) -> list[str]:

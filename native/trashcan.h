@@ -21,37 +21,46 @@
 
 #define AGL_DEEPEST 50
 
-static AGL_THREAD_LOCAL int agl_depth = 0;
-static AGL_THREAD_LOCAL PyObject *agl_dead = NULL;
+typedef struct {
+    int depth;
+    PyObject *dead;
+} agl_trash;
 
-/* Returns 1 if the object is to be freed now, 0 if it was put on the list. */
-static inline int agl_begin(PyObject *op)
+static AGL_THREAD_LOCAL agl_trash agl_trash_of_thread = {0, NULL};
+
+/* Returns the thread's trash if the object is to be freed now, NULL if it was put on the list. (Where a thread's own
+ * variable stands is a call to find out: asking once saves 25 instructions for each object.) */
+static inline agl_trash *agl_begin(PyObject *op)
 {
-    if (agl_depth >= AGL_DEEPEST) {
-        memcpy((void *)op, &agl_dead, sizeof(agl_dead));
-        agl_dead = op;
-        return 0;
+    agl_trash *trash = &agl_trash_of_thread;
+#if defined(__GNUC__) || defined(__clang__)
+    __asm__("" : "+r"(trash)); /* or the compiler asks again and again */
+#endif
+    if (trash->depth >= AGL_DEEPEST) {
+        memcpy((void *)op, &trash->dead, sizeof(trash->dead));
+        trash->dead = op;
+        return NULL;
     }
-    agl_depth++;
-    return 1;
+    trash->depth++;
+    return trash;
 }
 
-static inline void agl_end(void)
+static inline void agl_end(agl_trash *trash)
 {
-    if (agl_depth == 1) {
-        while (agl_dead != NULL) {
-            PyObject *op = agl_dead;
-            memcpy(&agl_dead, (void *)op, sizeof(agl_dead));
-            memset((void *)op, 0, sizeof(agl_dead)); /* no references, as before */
+    if (trash->depth == 1) {
+        while (trash->dead != NULL) {
+            PyObject *op = trash->dead;
+            memcpy(&trash->dead, (void *)op, sizeof(trash->dead));
+            memset((void *)op, 0, sizeof(trash->dead)); /* no references, as before */
             Py_TYPE(op)->tp_dealloc(op);
         }
     }
-    agl_depth--;
+    trash->depth--;
 }
 
 #undef Py_TRASHCAN_BEGIN
 #undef Py_TRASHCAN_END
-#define Py_TRASHCAN_BEGIN(op, dealloc) if (agl_begin((PyObject *)(op))) {
-#define Py_TRASHCAN_END agl_end(); }
+#define Py_TRASHCAN_BEGIN(op, dealloc) { agl_trash *agl_here = agl_begin((PyObject *)(op)); if (agl_here != NULL) {
+#define Py_TRASHCAN_END agl_end(agl_here); } }
 
 #endif

@@ -150,7 +150,7 @@ def _step_of_one(name):
 
 
 # Every operation, made safe to compose: each maps [-2, 2] into itself. Those that jump are left out, and `neg` and `abs`,
-# which are no functions of the package; arithmetic with constants is added.
+# which are not functions of the package; arithmetic with constants is added.
 STEPS = {
     **{
         name: oracle.step or _step_of_one(name)

@@ -158,7 +158,7 @@ def test_a_mistake_in_an_expression_is_one_line_with_its_column(capsys, expressi
 
 
 @pytest.mark.parametrize("expression", ["softmax([w, 1])", "[w]", "w\0"])
-def test_an_expression_that_is_no_number_is_exit_code_2(capsys, expression):
+def test_an_expression_that_is_not_a_number_is_exit_code_2(capsys, expression):
     code, out, err = run(capsys, "eval", expression, "w=2")
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
@@ -275,7 +275,7 @@ def test_the_file_that_cannot_be_written_is_exit_code_1(capsys, tmp_path):
     assert (code, err.count("\n")) == (1, 1)
 
 
-def test_demo_shows_the_lecture_saves_its_pictures_and_trains(capsys, tmp_path):
+def test_demo_shows_the_example_saves_its_pictures_and_trains(capsys, tmp_path):
     folder = tmp_path / "out"
     code, out, _ = run(capsys, "demo", "--out", str(folder))
     assert code == 0

@@ -1,4 +1,4 @@
-"""The table as functions, and operations of one's own."""
+"""The table as functions, and operations of your own."""
 
 import inspect
 import math
@@ -53,7 +53,7 @@ def test_functions_are_documented_and_show_their_arguments(name):
 
 
 @pytest.mark.parametrize("thing", ["a", None, [1.0]], ids=repr)
-def test_functions_refuse_what_is_no_number(thing):
+def test_functions_refuse_what_is_not_a_number(thing):
     with pytest.raises(TypeError, match="exp"):
         exp(thing)
     with pytest.raises(TypeError, match="maximum"):
@@ -86,7 +86,7 @@ product = define_op(
 )
 
 
-def test_an_operation_of_ones_own_is_differentiated():
+def test_an_operation_of_your_own_is_differentiated():
     x = Value(2.0, "x")
     y = cube(x)
     assert y.data == 8.0

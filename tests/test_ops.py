@@ -317,7 +317,7 @@ def test_a_users_operation_is_its_own_on_arrays_whatever_numpy_calls_by_its_name
     assert own(np.array([0.5, 3.0])).tolist() == [1.5, 4.0]
 
 
-def test_a_row_refuses_what_is_no_number():
+def test_a_row_refuses_what_is_not_a_number():
     with pytest.raises(TypeError, match="tanh takes numbers, Values or NumPy arrays, got str: 'a'"):
         ops.TANH("a")
 

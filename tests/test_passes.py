@@ -133,7 +133,7 @@ def test_backward_starts_from_the_gradient_given():
     assert x.grad == 3.0
 
 
-def test_backward_refuses_a_gradient_that_is_no_number_and_changes_nothing():
+def test_backward_refuses_a_gradient_that_is_not_a_number_and_changes_nothing():
     x = Value(3.0)
     y = x * x
     y.backward()

@@ -1,4 +1,4 @@
-"""The worked examples that the lectures use, digit for digit."""
+"""The worked examples of well-known lectures, digit for digit."""
 
 import pytest
 
@@ -15,9 +15,9 @@ def test_backward_of_the_small_graph(lecture):
     assert [getattr(lecture, name).grad for name in names] == [2.0, 2.0, 2.0, 2.0, -4.0, 4.0, -2.0]
 
 
-@pytest.mark.parametrize(("leaf", "bumped", "expected"), [("w", 2.001, 1.996002), ("b", 8.001, 2.0020005)])
-def test_a_bump_moves_the_result_by_the_gradient(lecture, leaf, bumped, expected):
-    getattr(lecture, leaf).data = bumped
+@pytest.mark.parametrize(("leaf", "nudged", "expected"), [("w", 2.001, 1.996002), ("b", 8.001, 2.0020005)])
+def test_a_nudge_moves_the_result_by_the_gradient(lecture, leaf, nudged, expected):
+    getattr(lecture, leaf).data = nudged
     assert lecture.J.forward() == pytest.approx(expected, abs=1e-12)
 
 
@@ -58,7 +58,7 @@ def test_two_layers_bump(two_layers):
 
 
 @pytest.mark.parametrize(
-    ("w", "epsilon", "bumped", "slope"),
+    ("w", "epsilon", "nudged", "slope"),
     [
         (3.0, 0.001, 9.006001, 6.0),
         (3.0, 0.002, 9.012004, 6.0),
@@ -66,23 +66,23 @@ def test_two_layers_bump(two_layers):
         (-3.0, 0.001, 8.994001, -6.0),
     ],
 )
-def test_the_derivative_of_a_square(w, epsilon, bumped, slope):
+def test_the_derivative_of_a_square(w, epsilon, nudged, slope):
     leaf = Value(w)
     J = leaf**2
     J.backward()
     assert leaf.grad == slope
     leaf.data += epsilon
-    assert J.forward() == pytest.approx(bumped, abs=1e-12)
+    assert J.forward() == pytest.approx(nudged, abs=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("function", "slope", "bumped"),
+    ("function", "slope", "nudged"),
     [(lambda w: w**3, 12.0, 8.012006001), (lambda w: w + 0, 1.0, 2.001), (lambda w: 1 / w, -0.25, 0.49975012)],
 )
-def test_derivatives_at_two(function, slope, bumped):
+def test_derivatives_at_two(function, slope, nudged):
     leaf = Value(2.0)
     J = function(leaf)
     J.backward()
     assert leaf.grad == slope
     leaf.data = 2.001
-    assert J.forward() == pytest.approx(bumped, abs=1e-8)
+    assert J.forward() == pytest.approx(nudged, abs=1e-8)

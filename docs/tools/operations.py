@@ -24,9 +24,8 @@ def table(arity: int) -> str:
             # A point in every domain: only the formula is shown.
             operands = [Value(1.5 if op is ops.ACOSH else 0.5, "x"), Value(0.5, "y")][:arity]
             result = op(*operands)
-            cells = [f"`{Graph(result, names={}).expression()}`"]
-            cells += [f"${Graph(derivative, names={}).latex()}$" for derivative in gradients(result, operands)]
-            lines.append(f"| {' | '.join(cells)} |")
+            formulas = [f"${Graph(derivative, names={}).latex()}$" for derivative in gradients(result, operands)]
+            lines.append(f"| `{Graph(result, names={}).expression()}` | {'<br>'.join(formulas)} |")
     return "\n".join(lines)
 
 

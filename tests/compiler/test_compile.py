@@ -550,7 +550,7 @@ def test_several_outputs_keep_their_shape():
     assert f([[1.0, 2.0], [3.0, 4.0]]).tolist() == [[[2.0, 2.0], [1.0, 2.0]], [[6.0, 4.0], [1.0, 2.0]]]
 
 
-def test_an_operation_of_ones_own():
+def test_an_operation_of_your_own():
     cube = define_op("cube", lambda x: x**3, lambda x, y: 3 * x**2)
     w = Value(0.7)
     assert_same(lambda x: cube(w * x) + cube(x), [w], np.linspace(-1, 2, 5))
@@ -646,7 +646,7 @@ def test_an_error_that_the_function_catches_is_raised_all_the_same():
         compile(caught)([1.0])
 
 
-def test_digits_that_cancel_out_are_no_decision():
+def test_digits_that_cancel_out_are_not_a_decision():
     w = Value(1.0)
     f = compile(lambda x: (w * x + 1e10) - 1e10)
     with no_grad():
@@ -781,7 +781,7 @@ def test_only_known_libraries_are_written_for():
         f.to_source("tensorflow")
 
 
-def test_an_operation_of_ones_own_cannot_be_exported():
+def test_an_operation_of_your_own_cannot_be_exported():
     clip = define_op("clip", lambda x: max(x, 0.1), lambda x, y: 1.0 if x > 0.1 else 0.0)
     f = compile(lambda x: clip(x) * 2.0)
     f([1.0])
@@ -942,7 +942,7 @@ def test_a_parameter_of_a_large_function_that_is_replaced_is_seen_at_once():
     assert f([0.1]).tolist() != before.tolist()
 
 
-def test_digits_that_cancel_in_single_precision_are_no_decision():
+def test_digits_that_cancel_in_single_precision_are_not_a_decision():
     f = compile(lambda x: logsumexp(x) - x[0])
     assert f(np.array([[1e6, 1e6]], dtype=np.float32)) == pytest.approx(math.log(2.0), abs=0.1)
 

@@ -192,7 +192,7 @@ def test_an_argument_and_a_function_may_be_called_anything(name):
 @pytest.mark.parametrize(
     "name", ["t", "own", "adder", "at", "z", "class", "my op!", "½", "7", "values", "where", "add"]
 )
-def test_an_operation_of_ones_own_may_be_called_anything(name):
+def test_an_operation_of_your_own_may_be_called_anything(name):
     cube = define_op(name, lambda x: x**3, lambda x, y: 3 * x**2)
     clip = define_op(name, lambda x: max(x, 0.1), lambda x, y: 1.0 if x > 0.1 else 0.0)
     w = [Value(0.7), Value(-0.2), Value(0.4)]
@@ -219,7 +219,7 @@ def test_a_product_beside_a_grid_that_it_does_not_fit():
     assert_text_computes_the_same(assert_same(f, [*w, *v], X), f, [*w, *v], X)
 
 
-def test_an_operation_of_ones_own_that_needs_plain_numbers_cannot_be_exported_and_says_so():
+def test_an_operation_of_your_own_that_needs_plain_numbers_cannot_be_exported_and_says_so():
     cube = define_op("cube", lambda x: math.pow(x, 3), lambda x, y: 3 * x**2)
     compiled = compile(lambda x: cube(x) * 2.0)
     assert compiled([2.0]).tolist() == [16.0]
@@ -237,7 +237,7 @@ def test_a_derivative_that_needs_plain_numbers_cannot_be_exported_and_says_so():
 
 
 @pytest.mark.parametrize("name", ["cube", "f", "tanh", "w", "x", "class", "my op!", "cube3", "n"])
-def test_the_text_of_an_operation_of_ones_own(name):
+def test_the_text_of_an_operation_of_your_own(name):
     cube = define_op(name, lambda x: x**3, lambda x, y: 3 * x**2)
     ratio = define_op(
         name, lambda x, y: x / (1.0 + sigmoid(y)), lambda x, y, z: (z / x, -z * z / x * sigmoid(y) * (1.0 - sigmoid(y)))

@@ -139,7 +139,7 @@ def test_tolerances_are_respected():
 
 
 @pytest.mark.parametrize("slope", [math.nan, math.inf])
-def test_a_gradient_that_is_no_number_does_not_pass(slope):
+def test_a_gradient_that_is_not_a_number_does_not_pass(slope):
     broken = define_op("broken", lambda x: x, lambda x, y: slope)
     with pytest.raises(GradientError):
         check_gradients(broken, [1.0], rtol=1.0, atol=1.0)
@@ -164,7 +164,7 @@ def test_checking_leaves_the_values_as_they_were():
         (lambda x: x, [{1.0}]),
     ],
 )
-def test_what_is_no_number_is_a_type_error(check, f, xs):
+def test_what_is_not_a_number_is_a_type_error(check, f, xs):
     with pytest.raises(TypeError):
         check(f, xs)
 

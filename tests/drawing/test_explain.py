@@ -60,7 +60,7 @@ def results(explanation):
 # --- the worked examples ----------------------------------------------------------------------------------------------
 
 
-def test_small_graph_forward_lines_are_the_lecture():
+def test_small_graph_forward_lines_are_those_of_the_example():
     text = lines(explain(small_graph()))
     assert "c = w * x = 2 × −2 = −4" in text
     assert "a = c + b = −4 + 8 = 4" in text
@@ -68,14 +68,14 @@ def test_small_graph_forward_lines_are_the_lecture():
     assert "J = 0.5 * v1 = 0.5 × 4 = 2" in text
 
 
-def test_small_graph_backward_lines_are_the_lecture():
+def test_small_graph_backward_lines_are_those_of_the_example():
     text = lines(explain(small_graph()))
     assert "dJ/dc = dJ/da · ∂a/∂c = 2 × 1 = 2 where ∂a/∂c = 1" in text
     assert "dJ/dw = dJ/dc · ∂c/∂w = 2 × −2 = −4 where ∂c/∂w = x = −2" in text
     assert "dJ/dd = dJ/dv1 · ∂v1/∂d = 0.5 × 4 = 2 where ∂v1/∂d = 2·d = 2·2 = 4" in text
 
 
-def test_small_graph_nudges_are_those_of_the_lecture():
+def test_small_graph_nudges_are_those_of_the_example():
     text = lines(explain(small_graph(), epsilon=0.001))
     assert "w: 2 → 2.001, J: 2 → 1.996002, ΔJ/ε = −3.998 ≈ −4" in text
     assert "b: 8 → 8.001, J: 2 → 2.0020005, ΔJ/ε = 2.0005 ≈ 2" in text

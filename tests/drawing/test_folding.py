@@ -150,18 +150,18 @@ def test_leaves_without_names_are_weights_and_inputs_in_the_order_of_dot():
     assert [len(headings(scene, role)) for role in ("neuron", "output", "input")] == [0, 1, 2]
 
 
-def test_one_input_beyond_the_few_shown_is_no_group():
+def test_one_input_beyond_the_few_shown_is_not_a_group():
     (output,) = run(make_net(17, 2, 1), [0.1 * i for i in range(17)])
     names = headings(folded(output, "neuron"), "input")
     assert (len(names), names[-1]) == (9, "… 9 more")
 
 
-def test_errors_dotted_with_themselves_are_no_neuron():
+def test_errors_dotted_with_themselves_are_not_a_neuron():
     errors = [Value(1.0, "x").tanh(), Value(2.0, "y").tanh()]
     assert fold(View(Graph(dot(errors, errors))), "neuron", 500) is None
 
 
-def test_sum_of_squared_weights_is_no_neuron():
+def test_sum_of_squared_weights_is_not_a_neuron():
     weights = [Value(1.0, "w1"), Value(2.0, "w2")]
     assert fold(View(Graph(total([w * w for w in weights]))), "neuron", 500) is None
 
@@ -319,7 +319,7 @@ def test_folded_boxes_count_against_max_nodes():
 
 
 @pytest.mark.parametrize("unfit", [float("nan"), float("inf")])
-def test_a_weight_that_is_no_number_has_a_wide_edge(unfit):
+def test_a_weight_that_is_not_a_number_has_a_wide_edge(unfit):
     weights = [Value(unfit, "w1"), Value(0.5, "w2")]
     y = dot(weights, [Value(1.0, "x1"), Value(2.0, "x2")])
     edges = re.findall(r'-> \S+ \[.*penwidth=(\S+) label="(\S+)"', draw(y, detail="neuron").source)

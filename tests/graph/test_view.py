@@ -50,7 +50,7 @@ def test_names_come_from_labels_then_variables():
     assert x.label == ""
 
 
-def test_names_that_are_no_names_are_left_out():
+def test_names_that_are_not_names_are_left_out():
     x = Value(2.0)
     assert Graph(x, names={1: x, None: x, "x": x}).name(x) == "x"
 

@@ -53,8 +53,8 @@ CPU_SECONDS, SECONDS = 20, 120  # of a child: the first ends an endless loop, th
 MEMORY = 8 << 30
 EXAMPLES = int(os.environ.get("MUTANTS_EXAMPLES", "10"))
 # Not made: bitwise operators, which floats do not have (such a mutant raises at once, or stands in an annotation, which
-# nothing evaluates); == in place of `is`, for rows, types and Values are equal where they are the same, and nowhere else;
-# an order in place of `is`, and the other way round; and // % ** in place of + - * /, which change more than these among
+# nothing evaluates); == instead of `is`, because rows, types and Values are equal only where they are the same;
+# an order instead of `is`, and the other way round; and // % ** instead of + - * /, which change more than these among
 # themselves do.
 NOT_MADE = re.compile("Bit|Shift|_Is_Eq|_IsNot_NotEq|_Is(Not)?_[LG]t|(Eq|Lt|LtE|Gt|GtE)_Is|_(FloorDiv|Mod|Pow)$")
 ELSEWHERE = "if sys.platform"  # a block for another platform, which cannot run here
@@ -282,7 +282,7 @@ def main() -> int:
     if not options.report_only:
         warm_up()
         if outcome_of(MODULES[0], path_of(MODULES[0]).read_text(encoding="utf-8"), [], log) != "survived":
-            print(log.read_text(encoding="utf-8"), "The tests fail without a mutant, too.", file=sys.stderr)
+            print(log.read_text(encoding="utf-8"), "The tests fail without a mutant too.", file=sys.stderr)
             return 1
     results: dict[tuple[str, ...], str] = {}
     if options.session.exists():

@@ -83,7 +83,7 @@ def test_a_shared_bias_gets_the_gradient_of_all_neurons():
     assert layer.b.grad == 3.0
 
 
-def test_frozen_biases_are_in_the_state_and_are_no_parameters():
+def test_frozen_biases_are_in_the_state_and_are_not_parameters():
     net = nn.MLP(2, [2, 2], seed=0, shared_bias=True, frozen_bias=True)
     assert len(net.parameters()) == 8
     assert len(net.state_dict()) == 10
@@ -277,7 +277,7 @@ def test_the_global_random_state_is_left_alone():
     assert random.getstate() == state
 
 
-def test_a_random_of_ones_own_is_shared():
+def test_a_random_of_your_own_is_shared():
     rng = random.Random(0)
     first, second = nn.Neuron(2, seed=rng), nn.Neuron(2, seed=rng)
     assert first.state_dict() != second.state_dict()

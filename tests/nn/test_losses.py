@@ -121,7 +121,7 @@ def test_a_target_that_does_not_fit_is_refused(loss, prediction, target, message
         loss(prediction, target)
 
 
-def test_a_value_is_no_class_index():
+def test_a_value_is_not_a_class_index():
     with pytest.raises(TypeError, match="class index as a plain number"):
         losses.cross_entropy([Value(0.1), Value(0.2)], Value(1.0))
 

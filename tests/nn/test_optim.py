@@ -188,7 +188,7 @@ def test_a_parameter_that_comes_twice_is_refused():
         optim.SGD([p, p], lr=0.1)
 
 
-def test_a_parameter_that_is_no_value_is_refused():
+def test_a_parameter_that_is_not_a_value_is_refused():
     with pytest.raises(TypeError, match="parameter 1 must be a Value, got float"):
         optim.SGD([Value(1.0), 2.0], lr=0.1)
 

@@ -169,7 +169,7 @@ def test_what_a_file_cannot_hold_is_refused(net, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# --- modules of one's own ---------------------------------------------------------------------------------------------
+# --- modules of your own ---------------------------------------------------------------------------------------------
 
 
 class Residual(nn.Module):

@@ -24,7 +24,7 @@ def test_what_it_requires_can_be_installed():
     assert needed == {"graphviz"}
 
 
-def test_the_lecture_comes_out(lecture):
+def test_the_example_comes_out(lecture):
     lecture.J.backward()
     assert (lecture.w.grad, lecture.b.grad) == (-4.0, 2.0)
     lecture.w.data += 0.001

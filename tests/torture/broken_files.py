@@ -158,9 +158,9 @@ def special(texts):
             )
         },
         **{
-            f"{number} in place of a weight": json.dumps(
-                changed(json.loads(text), ("parameters", "b"), "HERE")
-            ).replace('"HERE"', number)
+            f"{number} instead of a weight": json.dumps(changed(json.loads(text), ("parameters", "b"), "HERE")).replace(
+                '"HERE"', number
+            )
             for number in ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "0x10", "1_0", "True", "1" * 400, '"Inf"')
         },
     }.items():

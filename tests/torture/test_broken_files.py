@@ -1,4 +1,4 @@
-"""load of what is no net: one kind of error, which names the file and says what is wrong, and never half a net."""
+"""load of what is not a net: one kind of error, which names the file and says what is wrong, and never half a net."""
 
 import json
 import math

@@ -47,7 +47,7 @@ class Stop(BaseException):
     """Like a KeyboardInterrupt: nobody catches it."""
 
 
-# --- operations of one's own; module-level functions, so that they pickle ----------------------------------------------
+# --- operations of your own; module-level functions, so that they pickle ----------------------------------------------
 
 armed = [None]
 
@@ -317,7 +317,7 @@ class World:
         except Stop:
             pass
         else:
-            raise AssertionError(f"{what} is no mistake")
+            raise AssertionError(f"{what} is not a mistake")
 
     # --- copies -------------------------------------------------------------------------------------------------------
 

@@ -165,7 +165,7 @@ def test_accuracy_decides_where_the_loss_does(loss, targets):
     assert history.metrics["accuracy"] == [1.0]
 
 
-def test_a_loss_of_ones_own_may_use_the_methods_of_values_in_validation_too():
+def test_a_loss_of_your_own_may_use_the_methods_of_values_in_validation_too():
     net = line()
     history = train(
         net, X_LINE, Y_LINE, loss=lambda p, y: (p - y).relu(), epochs=1, lr=0.0, validation=([[1.0]], [-2.0])

@@ -286,7 +286,7 @@ def test_a_worker_keeps_a_few_programs_only(monkeypatch):
     assert len(workers.programs) == 12
 
 
-def test_an_executor_that_answers_equal_tasks_from_memory_is_no_danger(monkeypatch):
+def test_an_executor_that_answers_equal_tasks_from_memory_is_harmless(monkeypatch):
     class Remembering(SeveralWorkers):
         def submit(self, function, /, *arguments):
             key = pickle.dumps(arguments)
@@ -314,7 +314,7 @@ def test_lambdas_of_net_loss_and_schedule_stay_at_home(pool):
     assert run(pool) == run(Inline())
 
 
-# --- operations of one's own ------------------------------------------------------------------------------------------
+# --- operations of your own ------------------------------------------------------------------------------------------
 
 
 def cube(x):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict, Unpack
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from autograd_lite import ops
 from autograd_lite.nn.clipping import by_norm, by_value
@@ -22,7 +22,17 @@ from autograd_lite.nn.schedules import constant as constant
 from autograd_lite.nn.schedules import cosine as cosine
 from autograd_lite.nn.schedules import step_decay as step_decay
 from autograd_lite.nn.schedules import warm_up as warm_up
-from autograd_lite.nn.settings import check_parameters, fraction, not_negative, positive
+from autograd_lite.nn.settings import (
+    check_optimizer_state,
+    check_parameters,
+    flag,
+    fraction,
+    not_negative,
+    pair_of_fractions,
+    positive_or_none,
+    real,
+    step_count,
+)
 from autograd_lite.value import Value
 
 __all__ = [
@@ -82,8 +92,13 @@ class Optimizer:
         How many steps have been made.
     """
 
-    # What is remembered of each parameter, by name, with its value at the start.
-    _initial_state: dict[str, float]
+    # What the attributes take. Checked whenever one is set: by the constructor, by the user, by load_state_dict().
+    _checks: ClassVar[dict[str, Callable[[str, Any], Any]]] = {
+        "steps": step_count,
+        "weight_decay": not_negative,
+        "clip_norm": positive_or_none,
+        "clip_value": positive_or_none,
+    }
 
     def __init__(
         self,
@@ -96,14 +111,23 @@ class Optimizer:
     ) -> None:
         self.params = check_parameters(params)
         self.lr = lr
-        self.weight_decay = not_negative("weight_decay", weight_decay)
-        self.clip_norm = clip_norm if clip_norm is None else positive("clip_norm", clip_norm)
-        self.clip_value = clip_value if clip_value is None else positive("clip_value", clip_value)
+        self.weight_decay = weight_decay
+        self.clip_norm, self.clip_value = clip_norm, clip_value
         self.steps = 0
-        self._initial_state = {}
-        # Each a list of floats, or an array since step_array() was used; and the parameters that they belong to.
-        self._state: list[Any] = []
+        # By name a list of floats, or an array since step_array() was used; and the parameters that they belong to.
+        self._state: dict[str, Any] = {}
         self._owners: list[Value] = []
+
+    if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            check = self._checks.get(name)
+            super().__setattr__(name, value if check is None else check(name, value))
+
+    @property
+    def _initial_state(self) -> dict[str, float]:
+        """What is remembered of each parameter, by name, with its value at the start."""
+        return {}
 
     @property
     def lr(self) -> float:
@@ -126,8 +150,8 @@ class Optimizer:
         gradients: Any = [p.grad for p in self.params]
         if self.clip_norm is not None or self.clip_value is not None:
             gradients = self._clipped(gradients)
-        state = [values if isinstance(values, list) else values.tolist() for values in self._started()]
-        self._state = state
+        names, state = self._as_lists()
+        self._state = dict(zip(names, state))
         lr = self.lr
         for i, p in enumerate(self.params):
             data, *remembered = self.update(p.data, gradients[i], lr, *[values[i] for values in state])
@@ -150,9 +174,10 @@ class Optimizer:
         """
         if self.clip_norm is not None or self.clip_value is not None:
             gradients = _to_array(self._clipped(gradients.tolist()))
-        state = [_to_array(values) for values in self._started()] if self._initial_state else []
+        state = self._started()
         self._owners = self.params  # spares comparing them at the next step
-        parameters, *self._state = self.update(parameters, gradients, self.lr, *state)
+        parameters, *remembered = self.update(parameters, gradients, self.lr, *map(_to_array, state.values()))
+        self._state = dict(zip(state, remembered))
         self.steps += 1
         return parameters
 
@@ -160,18 +185,24 @@ class Optimizer:
         """The rule: the parameter, its gradient, the learning rate and what is remembered → the new parameter and that."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to step: define update")
 
-    def _started(self) -> list[Any]:
-        """What is remembered, in the order of `params`, which may have been changed since; a new one is at its start."""
-        if self._owners is not self.params and self._owners != self.params:
-            state = self._state or [[] for _ in self._initial_state]
-            place = {p: i for i, p in enumerate(self._owners)} if state and len(state[0]) else {}
-            places = [place.get(p) for p in self.params]
-            self._state = [
-                [initial if i is None else float(values[i]) for i in places]
-                for values, initial in zip(state, self._initial_state.values())
-            ]
-            self._owners = list(self.params)
-        return self._state
+    def _started(self) -> dict[str, Any]:
+        """What is remembered, in the order of `params`. Parameters and settings may have changed: what is new starts."""
+        initial = self._initial_state
+        if self._state.keys() == initial.keys() and (self._owners is self.params or self._owners == self.params):
+            return self._state
+        place = {p: i for i, p in enumerate(self._owners)}
+        places = [place.get(p) for p in self.params]
+        state = {}
+        for name, start in initial.items():
+            values = self._state.get(name)
+            state[name] = [start if values is None or i is None else float(values[i]) for i in places]
+        self._state, self._owners = state, list(self.params)
+        return state
+
+    def _as_lists(self) -> tuple[list[str], list[list[float]]]:
+        """The names of what is remembered, and the numbers of each."""
+        state = self._started()
+        return list(state), [values if isinstance(values, list) else values.tolist() for values in state.values()]
 
     # --- saving -------------------------------------------------------------------------------------------------------
 
@@ -190,12 +221,11 @@ class Optimizer:
         settings = {name: value for name, value in vars(self).items() if name[0] != "_" and name not in _NO_SETTINGS}
         if not callable(self._lr):
             settings["lr"] = self._lr
-        state = [values if isinstance(values, list) else values.tolist() for values in self._started()]
         return {
             "optimizer": type(self).__name__,
             "steps": self.steps,
             "settings": {name: list(x) if isinstance(x, tuple) else x for name, x in settings.items()},
-            "state": {name: list(values) for name, values in zip(self._initial_state, state)},
+            "state": {name: list(values) for name, values in zip(*self._as_lists())},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -209,7 +239,9 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If it belongs to another kind of optimiser, or to another number of parameters.
+            If it belongs to another kind of optimiser, or to another number of parameters, or a number is out of range.
+        TypeError
+            If something in it is not of the kind that it should be.
 
         Examples
         --------
@@ -220,9 +252,7 @@ class Optimizer:
         0.1
         """
         kind = type(self).__name__
-        missing = [key for key in ("optimizer", "steps", "settings", "state") if key not in state]
-        if missing:
-            raise ValueError(f"this is not the state of an optimiser: it lacks {', '.join(missing)}")
+        check_optimizer_state(state)
         if state["optimizer"] != kind:
             raise ValueError(f"the state of an optimiser of the kind {state['optimizer']!r} does not fit {kind}")
         other = copy.copy(self)
@@ -230,13 +260,18 @@ class Optimizer:
             if name != "lr" and (name not in vars(self) or name[0] == "_" or name in _NO_SETTINGS):
                 raise ValueError(f"{kind} has no setting {name!r}")
             setattr(other, name, tuple(value) if isinstance(value, list) else value)
-        other._initial_state = {name: self._initial_state.get(name, 0.0) for name in state["state"]}
-        other._state = [[float(x) for x in values] for values in state["state"].values()]
-        if any(len(values) != len(self.params) for values in other._state):
-            sizes = [len(values) for values in other._state]
-            raise ValueError(f"the state is that of {sizes[0]} parameters, but {kind} has {len(self.params)}")
+        other.steps = state["steps"]
+        names = list(other._initial_state)
+        if set(names) != set(state["state"]):
+            wanted, given = (", ".join(map(str, n)) or "nothing" for n in (names, state["state"]))
+            raise ValueError(
+                f"with these settings {kind} remembers {wanted} of each parameter, but the state has {given}"
+            )
+        other._state = {name: [real(name, x) for x in state["state"][name]] for name in names}
+        for values in other._state.values():
+            if len(values) != len(self.params):
+                raise ValueError(f"the state is that of {len(values)} parameters, but {kind} has {len(self.params)}")
         other._owners = list(self.params)
-        other.steps = int(state["steps"])
         vars(self).update(vars(other))
 
     def _clipped(self, gradients: list[float]) -> list[float]:
@@ -276,6 +311,8 @@ class SGD(Optimizer):
     2.4
     """
 
+    _checks = Optimizer._checks | {"momentum": not_negative, "nesterov": flag}
+
     def __init__(
         self,
         params: Iterable[Value],
@@ -286,11 +323,13 @@ class SGD(Optimizer):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **clipping)
-        self.momentum = not_negative("momentum", momentum)
-        self.nesterov = bool(nesterov)
-        if nesterov and not momentum:
+        self.momentum, self.nesterov = momentum, nesterov
+        if self.nesterov and not self.momentum:
             raise ValueError("SGD with nesterov takes a momentum above 0")
-        self._initial_state = {"velocity": 0.0} if momentum else {}
+
+    @property
+    def _initial_state(self) -> dict[str, float]:
+        return {"velocity": 0.0} if self.momentum else {}
 
     def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
@@ -334,6 +373,13 @@ class RMSprop(Optimizer):
     2.0
     """
 
+    _checks = Optimizer._checks | {
+        "alpha": fraction,
+        "eps": not_negative,
+        "momentum": not_negative,
+        "centered": flag,
+    }
+
     def __init__(
         self,
         params: Iterable[Value],
@@ -346,11 +392,11 @@ class RMSprop(Optimizer):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **clipping)
-        self.alpha = fraction("alpha", alpha)
-        self.eps = not_negative("eps", eps)
-        self.momentum = not_negative("momentum", momentum)
-        self.centered = bool(centered)
-        self._initial_state = {"square": 0.0, "mean": 0.0, "velocity": 0.0}
+        self.alpha, self.eps, self.momentum, self.centered = alpha, eps, momentum, centered
+
+    @property
+    def _initial_state(self) -> dict[str, float]:
+        return {"square": 0.0, "mean": 0.0, "velocity": 0.0}
 
     def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
@@ -398,6 +444,12 @@ class Adagrad(Optimizer):
     2.9
     """
 
+    _checks = Optimizer._checks | {
+        "lr_decay": not_negative,
+        "initial_accumulator_value": not_negative,
+        "eps": not_negative,
+    }
+
     def __init__(
         self,
         params: Iterable[Value],
@@ -409,9 +461,12 @@ class Adagrad(Optimizer):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **clipping)
-        self.lr_decay = not_negative("lr_decay", lr_decay)
-        self.eps = not_negative("eps", eps)
-        self._initial_state = {"sum": not_negative("initial_accumulator_value", initial_accumulator_value)}
+        self.lr_decay, self.eps = lr_decay, eps
+        self.initial_accumulator_value = initial_accumulator_value
+
+    @property
+    def _initial_state(self) -> dict[str, float]:
+        return {"sum": self.initial_accumulator_value}
 
     def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
@@ -452,6 +507,8 @@ class Adam(Optimizer):
     2.9
     """
 
+    _checks = Optimizer._checks | {"betas": pair_of_fractions, "eps": not_negative, "amsgrad": flag}
+
     def __init__(
         self,
         params: Iterable[Value],
@@ -463,10 +520,11 @@ class Adam(Optimizer):
         **clipping: Unpack[_Clipping],
     ) -> None:
         super().__init__(params, lr, weight_decay=weight_decay, **clipping)
-        self.betas = (fraction("betas[0]", betas[0]), fraction("betas[1]", betas[1]))
-        self.eps = not_negative("eps", eps)
-        self.amsgrad = bool(amsgrad)
-        self._initial_state = {"mean": 0.0, "square": 0.0} | ({"largest": 0.0} if amsgrad else {})
+        self.betas, self.eps, self.amsgrad = betas, eps, amsgrad
+
+    @property
+    def _initial_state(self) -> dict[str, float]:
+        return {"mean": 0.0, "square": 0.0} | ({"largest": 0.0} if self.amsgrad else {})
 
     def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule, on floats or arrays."""
@@ -506,6 +564,8 @@ class AdamW(Adam):
     >>> round(w.data, 6)
     2.897
     """
+
+    _checks = Adam._checks | {"decay": not_negative}
 
     def __init__(
         self,

@@ -247,6 +247,56 @@ def test_settings_come_with_the_state():
     assert (second.lr, second.betas, second.amsgrad, second.weight_decay) == (0.25, (0.5, 0.75), True, 0.125)
 
 
+def changed(part, value):
+    """The state of an Adam of two parameters with this part instead."""
+    state = optim.Adam([Value(1.0), Value(2.0)]).state_dict()
+    return state | {part: state[part] | value if isinstance(value, dict) else value}
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        (None, TypeError, "takes the state_dict\\(\\) of an optimiser, got NoneType"),
+        (changed("steps", -1), ValueError, "steps must not be negative, got -1"),
+        (changed("steps", 1.5), TypeError, "steps must be an integer, got float: 1.5"),
+        (changed("settings", [1]), TypeError, "the settings of an optimiser must be a dict, got list"),
+        (changed("settings", {"eps": -1.0}), ValueError, "eps must be finite and not negative, got -1.0"),
+        (changed("settings", {"eps": "a"}), TypeError, "eps must be a number, got str: 'a'"),
+        (changed("settings", {"betas": [0.9]}), TypeError, r"betas must be two numbers, such as \(0.9, 0.999\)"),
+        (changed("settings", {"clip_norm": 0.0}), ValueError, "clip_norm must be positive, got 0.0"),
+        (changed("settings", {"amsgrad": True}), ValueError, "remembers mean, square, largest of each parameter"),
+        (changed("state", {"foo": [0.0, 0.0]}), ValueError, "but the state has mean, square, foo"),
+        (changed("state", {"mean": "ab"}), TypeError, "mean must be a list with a number for each parameter, got str"),
+        (changed("state", {"mean": [0.0, "a"]}), TypeError, "mean must be a number, got str: 'a'"),
+        (changed("state", {"square": [0.0]}), ValueError, "that of 1 parameters, but Adam has 2"),
+    ],
+)
+def test_a_broken_state_is_refused_and_nothing_of_it_is_taken(state, error, message):
+    optimizer = optim.Adam([Value(1.0), Value(2.0)], lr=0.125)
+    before = optimizer.state_dict()
+    with pytest.raises(error, match=message):
+        optimizer.load_state_dict(state)
+    assert optimizer.state_dict() == before
+
+
+def test_a_setting_is_checked_whenever_it_is_set():
+    optimizer = optim.SGD([Value(1.0)], momentum=0.5)
+    with pytest.raises(ValueError, match="momentum must be finite and not negative, got -1"):
+        optimizer.momentum = -1
+    with pytest.raises(TypeError, match="clip_norm must be a number, got str"):
+        optimizer.clip_norm = "1"
+    assert (optimizer.momentum, optimizer.clip_norm) == (0.5, None)
+
+
+def test_a_momentum_may_be_switched_on_between_two_steps():
+    values, others = [Value(1.0)], [Value(1.0)]
+    late, never = optim.SGD(values, lr=0.1), optim.SGD(others, lr=0.1)
+    assert steps(values, late, 1) == steps(others, never, 1)
+    late.momentum = 0.5
+    assert steps(values, late, 1) == steps(others, never, 1)  # the velocity starts at 0
+    assert steps(values, late, 1) != steps(others, never, 1)
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [

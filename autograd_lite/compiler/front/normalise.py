@@ -145,7 +145,6 @@ class Normaliser:
                 active=not op.is_flat and any(x.active for x in parents),
                 op=op,
                 operands=operands,
-                traced=(*[x.data if isinstance(x, Value) else x for x in node.operands], node.data),
             )
             self.known[key] = found
         return found
@@ -157,9 +156,7 @@ class Normaliser:
             return x
         key = (DETACH, x.index)
         if key not in self.known:
-            self.known[key] = self._new(
-                "operation", batched=x.batched, active=False, op=DETACH, operands=(x,), traced=(node.data, node.data)
-            )
+            self.known[key] = self._new("operation", batched=x.batched, active=False, op=DETACH, operands=(x,))
         return self.known[key]
 
     def add(self, total: Sum, form: Form, scale: float = 1.0) -> None:

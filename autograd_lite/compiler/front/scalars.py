@@ -29,8 +29,8 @@ class Scalar:
         The number of the input or parameter.
     products, constant :
         For a sum: pairs of a product and its coefficient, and the constant that is added.
-    op, operands, traced :
-        For an operation: its row of the table, its operands, and the numbers of the operands and the result in the trace.
+    op, operands :
+        For an operation: its row of the table and its operands.
     """
 
     index: int
@@ -42,7 +42,6 @@ class Scalar:
     products: tuple[tuple[Product, float], ...] = ()
     op: Op | None = None
     operands: tuple[Scalar | float, ...] = ()
-    traced: tuple[float, ...] = ()
 
     def parents(self, scalars: list[Scalar]) -> Iterator[Scalar]:
         """The scalars that this one is computed from."""

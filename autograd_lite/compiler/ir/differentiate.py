@@ -8,28 +8,16 @@ runs here on symbols and becomes array code like any other expression.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.compiler.front.trace import watching
+from autograd_lite.compiler.ir.expressions import Expression
 from autograd_lite.compiler.ir.program import Part, Program, Statement
 from autograd_lite.compiler.ir.rows import Index, Rows, strides_of
-from autograd_lite.value import Value
-
-
-@dataclass
-class Formula:
-    """An expression of Values whose leaves stand for array operands, number by number."""
-
-    root: Value
-    leaves: dict[Value, Rows]
-
-    def operands(self) -> dict[Value, Rows]:
-        """The leaves that the expression does depend on."""
-        used = set(self.root.topological_order())
-        return {leaf: rows for leaf, rows in self.leaves.items() if leaf in used}
+from autograd_lite.graph.rules import Symbol, recorded
 
 
 @dataclass
@@ -50,7 +38,7 @@ class Send:
     ----------
     target : Rows
         Where it goes. Rows that occur several times receive the sum.
-    value : Formula, Part or Partial
+    value : Expression, Part or Partial
         What is sent, in the shape `shape`.
     batched : bool
         Whether the value has one number for each sample. If the target has only one, it receives the sum over the batch.
@@ -61,7 +49,7 @@ class Send:
     """
 
     target: Rows
-    value: Formula | Part | Partial
+    value: Expression | Part | Partial
     shape: tuple[int, ...]
     batched: bool
     add: bool = False
@@ -119,16 +107,18 @@ class _Differentiator:
     def _clear(self, batched: bool, rows: Index) -> None:
         """Set the gradient of rows to zero if nothing was sent to them."""
         if len(rows):
-            self.sends.append(Send(Rows(batched, rows, True), Formula(Value(0.0), {}), (0,), batched, clear=rows))
+            self.sends.append(Send(Rows(batched, rows, True), Expression(0.0), (0,), batched, clear=rows))
             self.written[batched][rows] = True
 
-    def _send(self, to: Rows, value: Formula | Part | Partial, shape: tuple[int, ...], batched: bool) -> None:
+    def _send(self, to: Rows, value: Expression | Part | Partial, shape: tuple[int, ...], batched: bool) -> None:
         flat = to.index.ravel()
         written = self.written[to.batched][flat]
-        if isinstance(value, Formula) and value.root in value.leaves and self._same_rows(to, value.leaves[value.root]):
-            self.home[to.batched][flat] = value.leaves[value.root].index.ravel()
-            self.written[to.batched][flat] = True
-            return
+        if isinstance(value, Expression) and isinstance(value.root, Symbol) and value.root.op is None:
+            ((_, sent),) = value.used().items()
+            if self._same_rows(to, sent):
+                self.home[to.batched][flat] = sent.index.ravel()
+                self.written[to.batched][flat] = True
+                return
         clear = np.unique(flat[~written]) if written.any() and not written.all() else np.zeros(0, dtype=np.intp)
         self.sends.append(Send(to.gradients(), value, shape, batched, bool(written.any()), clear))
         self.written[to.batched][flat] = True
@@ -197,17 +187,12 @@ class _Differentiator:
     def _through_operation(self, s: Statement, gradient: Rows) -> None:
         op = s.op
         assert op is not None
-        symbols: list[Any] = []
-        leaves: dict[Value, Rows] = {}
-        for operand, number in zip(s.operands, s.traced, strict=False):
-            if isinstance(operand, Rows):
-                symbols.append(Value(number))
-                leaves[symbols[-1]] = operand
-            else:
-                symbols.append(operand)
-        result, sent = Value(s.traced[-1]), Value(1.0)
-        leaves[result], leaves[sent] = s.target, gradient
-        partials = _partials_on_symbols(op, symbols, result)
+        operands = tuple([x for x in s.operands if isinstance(x, Rows)])
+        numbers = count()
+        symbols = [Symbol(next(numbers)) if isinstance(x, Rows) else x for x in s.operands]
+        result, sent = Symbol(next(numbers)), Symbol(next(numbers))
+        arrays = (*operands, s.target, gradient)
+        partials = recorded(op, symbols, result)
         for i, operand in enumerate(s.operands):
             if not isinstance(operand, Rows) or not self._wanted(operand):
                 continue
@@ -217,7 +202,7 @@ class _Differentiator:
                 partial = partials[i]
                 if isinstance(partial, float) and partial == 0.0:
                     continue
-                value = Formula(sent if isinstance(partial, float) and partial == 1.0 else sent * partial, leaves)
+                value = Expression(sent if isinstance(partial, float) and partial == 1.0 else sent * partial, arrays)
             self._send(operand, value, s.shape, gradient.batched)
 
     def _through_sum(self, s: Statement, gradient: Rows) -> None:
@@ -228,17 +213,6 @@ class _Differentiator:
         if self._wanted(rows):
             spread = Rows(rows.batched, np.broadcast_to(gradient.index[..., None], rows.index.shape), True)
             self._send(rows, _scaled(1.0, spread, None), rows.index.shape, gradient.batched)
-
-
-def _partials_on_symbols(op: ops.Op, symbols: list[Any], result: Value) -> tuple[Any, ...] | None:
-    """The local derivatives as expressions; None for a user's operation whose rule needs floats."""
-    if ops.TABLE.get(op.name) is op:
-        return op.partials(*symbols, result)
-    try:
-        with watching():
-            return op.partials(*symbols, result)
-    except Exception:  # a rule for floats may raise anything here; on floats it raises its own error
-        return None
 
 
 def _count_uses(program: Program) -> Index:
@@ -255,12 +229,7 @@ def _count_uses(program: Program) -> Index:
     return uses
 
 
-def _scaled(c: float, gradient: Rows, other: Rows | None) -> Formula:
-    sent = Value(1.0)
-    leaves = {sent: gradient}
+def _scaled(c: float, gradient: Rows, other: Rows | None) -> Expression:
+    sent = Symbol(0)
     root = sent if c == 1.0 else -sent if c == -1.0 else sent * c
-    if other is not None:
-        factor = Value(1.0)
-        leaves[factor] = other
-        root = root * factor
-    return Formula(root, leaves)
+    return Expression(root, (gradient,)) if other is None else Expression(root * Symbol(1), (gradient, other))

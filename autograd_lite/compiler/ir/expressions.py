@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite import ops
 from autograd_lite.compiler.front.trace import DETACH
+from autograd_lite.compiler.ir.program import Statement
+from autograd_lite.compiler.ir.rows import Rows
+from autograd_lite.graph.rules import Symbol
 from autograd_lite.ops import Op
-from autograd_lite.value import Value
 
 # NumPy's names for rows of the table, where they differ from the row's own.
 _NUMPY_NAMES = {
@@ -26,6 +29,25 @@ _NUMPY_NAMES = {
 
 # NumPy's own of these names say nan if either operand is nan; Python's and ours return the first.
 _EXTREMES = {ops.MAXIMUM: ("fmax", ">"), ops.MINIMUM: ("fmin", "<")}
+
+
+class Expression(NamedTuple):
+    """An expression of array operands, which is computed number by number.
+
+    Parameters
+    ----------
+    root : Symbol or float
+        Its symbols without an operation stand for operands: `Symbol(i)` for the operand i.
+    operands : tuple of Rows
+    """
+
+    root: Symbol | float
+    operands: tuple[Rows, ...] = ()
+
+    def used(self) -> dict[int, Rows]:
+        """The operands that the expression does depend on, by number."""
+        numbers = [node.name for node in in_order(self.root) if node.op is None]
+        return {i: self.operands[i] for i in numbers if isinstance(i, int)}
 
 
 class ArrayCall(NamedTuple):
@@ -44,33 +66,63 @@ def numpy_name(op: Op) -> str | None:
     return name if known else None
 
 
+def applied(statement: Statement) -> Expression:
+    """The operation of a statement, applied to its operands."""
+    assert statement.op is not None
+    arrays = [x for x in statement.operands if isinstance(x, Rows)]
+    numbers = count()
+    root = statement.op(*[Symbol(next(numbers)) if isinstance(x, Rows) else x for x in statement.operands])
+    return Expression(root, tuple(arrays))
+
+
+def in_order(root: Symbol | float) -> list[Symbol]:
+    """The symbols of an expression, each once and after its operands."""
+    found: list[Symbol] = []
+    seen: set[int] = set()
+    stack = [(root, False)]
+    while stack:
+        symbol, is_done = stack.pop()
+        if not isinstance(symbol, Symbol):
+            continue
+        if is_done:
+            found.append(symbol)
+        elif id(symbol) not in seen:
+            seen.add(id(symbol))
+            stack.append((symbol, True))
+            stack += [(x, False) for x in reversed(symbol.operands)]
+    return found
+
+
 @cache
-def formula_of(op: Op, operands: tuple[float | None, ...]) -> tuple[Value | float, tuple[Value | float, ...]] | None:
-    """The formula of a row as an expression, with its leaves, one for each operand that is None and no constant.
+def formula_of(op: Op, operands: tuple[float | None, ...]) -> Symbol | float | None:
+    """The formula of a row as an expression of `Symbol(i)` for each operand i that is None and no constant.
 
     None if it has none.
     """
     if op.formula is None:
         return None
-    leaves = tuple([Value(1.0) if x is None else x for x in operands])
-    return op.formula(*leaves), leaves
+    root: Symbol | float = op.formula(*[Symbol(i) if x is None else x for i, x in enumerate(operands)])
+    return root
 
 
 def calls_of(
-    root: Value, names: dict[Value, str], function: Callable[[Op], str | None], other: Callable[[Op], str]
+    root: Symbol | float,
+    names: Mapping[int, Any],
+    function: Callable[[Op], str | None],
+    other: Callable[[Op, int], str],
 ) -> tuple[list[ArrayCall], str | float | int]:
     """The array functions that compute an expression, in order.
 
     Parameters
     ----------
-    root : Value
+    root : Symbol or float
         The expression.
-    names : dict
-        What its leaves are called.
+    names : mapping
+        The names of its operands by number.
     function : callable
         The name of the array function of a row, if there is one. A row without is replaced by its formula.
     other : callable
-        The name to call for a row that has neither.
+        The name to call for a row that has neither, given the row and the number of operands.
 
     Returns
     -------
@@ -88,42 +140,39 @@ def calls_of(
             calls.append(ArrayCall(name, operands))
         return known[key]
 
-    def run(result: Value, results: dict[Value, Any]) -> Any:
-        for node in result.topological_order():
-            if node in results:
-                continue
-            op = node.op
+    def run(root: Symbol | float, given: Mapping[Any, Any]) -> Any:
+        results: dict[int, Any] = {}
+        for symbol in in_order(root):
+            op = symbol.op
             if op is None:
-                results[node] = node.data
+                results[id(symbol)] = given[symbol.name]
                 continue
-            operands = tuple([results[x] if isinstance(x, Value) else x for x in node.operands])
+            operands = tuple([results[id(x)] if isinstance(x, Symbol) else x for x in symbol.operands])
             name = function(op)
             formula = None if name else formula_of(op, tuple([x if isinstance(x, float) else None for x in operands]))
             if formula is not None:
-                root, leaves = formula
-                given = {leaf: x for leaf, x in zip(leaves, operands, strict=True) if isinstance(leaf, Value)}
-                results[node] = run(root, given) if isinstance(root, Value) else root
+                results[id(symbol)] = run(formula, dict(enumerate(operands)))
             elif op is ops.TOTAL or op is ops.MEAN or op is ops.DOT:
                 raise AssertionError("sums are normalised")
             else:
-                results[node] = call(name or other(op), operands)
-        return results[result]
+                results[id(symbol)] = call(name or other(op, len(operands)), operands)
+        return results[id(root)] if isinstance(root, Symbol) else root
 
-    result = run(root, dict(names))
+    result = run(root, names)
     return calls, result
 
 
-def plus(left: Value | float, right: Value | float, c: float = 1.0) -> Value:
+def plus(left: Symbol | float, right: Symbol | float, c: float = 1.0) -> Symbol | float:
     """left + c * right, in the shortest form."""
     if c == -1.0 and not (isinstance(left, float) and left == 0.0):
-        return left - right  # type: ignore[return-value]
+        return left - right
     if c != 1.0:
         right = -right if c == -1.0 else right * c
     if isinstance(left, float) and left == 0.0:
-        return right  # type: ignore[return-value]
+        return right
     if isinstance(right, float) and right == 0.0:
-        return left  # type: ignore[return-value]
-    return left + right  # type: ignore[return-value]
+        return left
+    return left + right
 
 
 def call_text(function: str, operands: list[str], out: str) -> str:

@@ -45,7 +45,6 @@ class Statement:
     shape: tuple[int, ...]
     op: Op | None = None
     operands: tuple[Rows | float, ...] = ()
-    traced: tuple[float, ...] = ()
     constant: float = 0.0
     parts: list[Part] = field(default_factory=list)
 

@@ -154,7 +154,7 @@ class _Scheduler:
         block = self.addresses.block_for(group, name)
         if block.batched and len(group) > 1:
             self.addresses.row_of_ones()
-        self.addresses.statements.append(Statement(block, shape, op, tuple(operands), group[0].traced))  # type: ignore[arg-type]
+        self.addresses.statements.append(Statement(block, shape, op, tuple(operands)))  # type: ignore[arg-type]
 
     def _along_axis(self, op: Op, group: list[Scalar]) -> None:
         """Apply an operation along an axis, along which the shorter lists are filled up."""
@@ -168,4 +168,4 @@ class _Scheduler:
         ]
         index = np.array([[self.addresses.address_of(x) for x in scalars] for scalars in filled])
         rows = Rows(group[0].batched, index if len(group) > 1 else index[0])
-        self.addresses.statements.append(Statement(block, full_shape(None, group), op, (rows,), (0.0, 0.0)))
+        self.addresses.statements.append(Statement(block, full_shape(None, group), op, (rows,)))

@@ -7,14 +7,23 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.compiler.ir.differentiate import Formula, Partial, Send
-from autograd_lite.compiler.ir.expressions import ArrayCall, call_text, calls_of, numpy_name, partial_on_arrays, plus
+from autograd_lite.compiler.ir.differentiate import Partial, Send
+from autograd_lite.compiler.ir.expressions import (
+    ArrayCall,
+    Expression,
+    applied,
+    call_text,
+    calls_of,
+    numpy_name,
+    partial_on_arrays,
+    plus,
+)
 from autograd_lite.compiler.ir.program import Part, Program, Statement
 from autograd_lite.compiler.ir.rows import Rows, strides_of
 from autograd_lite.compiler.numpy.contractions import Contractions
 from autograd_lite.compiler.numpy.operands import SAMPLES, Operands, Shape
+from autograd_lite.graph.rules import Symbol
 from autograd_lite.ops import Op
-from autograd_lite.value import Value
 
 _LARGEST_MATRIX = 4_000_000  # entries of a matrix of zeros and ones that adds rows up
 
@@ -40,9 +49,7 @@ class Emitter:
             self.operands.lines.append(f"{reduction}.reduce({view}, axis={len(s.shape)}, out={out})")
             return
         if s.op is not None:
-            operands = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.traced, strict=False)]
-            leaves = {o: x for o, x in zip(operands, s.operands) if isinstance(o, Value) and isinstance(x, Rows)}
-            self._formula(Formula(s.op(*operands), leaves), target, s.shape, target.batched)
+            self._expression(applied(s), target, s.shape, target.batched)
             return
         parts = sorted(s.parts, key=lambda part: (not part.spec, part.coefficient < 0.0))
         if parts[0].with_bias is not None:
@@ -50,14 +57,13 @@ class Emitter:
             main = Part(1.0, (weights, inputs), parts[0].spec)
             parts = [main, *[part for part in parts[1:] if part is not bias]]
         out = ""
-        root: Value | float = s.constant
-        leaves = {}
+        root: Symbol | float = s.constant
+        arrays: list[Rows] = []
         for i, part in enumerate(parts):
             if part.spec and i == 0:
                 out = self._contraction_into(part, target, s.shape)
-                contraction = Value(1.0)
-                leaves[contraction] = target
-                root = plus(contraction, root)
+                arrays.append(target)
+                root = plus(Symbol(0), root)
             elif part.spec:
                 shape = self._full(s.shape, target.batched)
                 buffer = self.operands.take_buffer(shape)
@@ -66,13 +72,12 @@ class Emitter:
                 self.operands.lines.append(f"add({here}, {buffer}, out={here})")
                 self.operands.give_back(buffer, shape)
             else:
-                factors = [Value(1.0) for _ in part.factors]
-                leaves.update(zip(factors, part.factors, strict=True))
+                factors = [Symbol(len(arrays) + i) for i in range(len(part.factors))]
+                arrays += part.factors
                 product = factors[0] if len(factors) == 1 else factors[0] * factors[1]
                 root = plus(root, product, part.coefficient)
-        assert isinstance(root, Value)
-        if root.op is not None or not out:
-            self._formula(Formula(root, leaves), target, s.shape, target.batched)
+        if not out or not isinstance(root, Symbol) or root.op is not None:
+            self._expression(Expression(root, tuple(arrays)), target, s.shape, target.batched)
 
     def _contraction_into(self, part: Part, target: Rows, shape: Shape) -> str:
         out = self.operands.view(target)
@@ -104,10 +109,12 @@ class Emitter:
 
     # --- number by number ---------------------------------------------------------------------------------------------
 
-    def _formula(self, formula: Formula, target: Rows | None, shape: Shape, batched: bool, buffer: str = "") -> str:
+    def _expression(
+        self, expression: Expression, target: Rows | None, shape: Shape, batched: bool, buffer: str = ""
+    ) -> str:
         """Compute an expression into its target or into a buffer; return the name of the result."""
-        names = {leaf: self._operand(rows, batched) for leaf, rows in formula.operands().items()}
-        calls, result = calls_of(formula.root, names, numpy_name, self._other)
+        names = {i: self._operand(rows, batched) for i, rows in expression.used().items()}
+        calls, result = calls_of(expression.root, names, numpy_name, self._other)
         if isinstance(result, str) and target is None:
             return result
         out = buffer if target is None else self.operands.view(target)
@@ -142,7 +149,7 @@ class Emitter:
         for name in taken:
             self.operands.give_back(name, shape)
 
-    def _other(self, op: Op) -> str:
+    def _other(self, op: Op, count: int) -> str:
         """A row that NumPy has no function for, applied number by number."""
         for name, known in self.operands.constants.items():
             if known is op:
@@ -185,8 +192,8 @@ class Emitter:
 
     def _value(self, send: Send, target: Rows | None, buffer: str, batched: bool) -> str:
         value = send.value
-        if isinstance(value, Formula):
-            return self._formula(value, target, send.shape, batched, buffer)
+        if isinstance(value, Expression):
+            return self._expression(value, target, send.shape, batched, buffer)
         if isinstance(value, Partial):
             texts = [self._operand(x, batched) if isinstance(x, Rows) else repr(x) for x in value.operands]
             rule = self.operands.constant(partial_on_arrays(value.op, value.operand), "d_own")

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.compiler.front.trace import DETACH, watching
-from autograd_lite.compiler.ir.differentiate import Formula, Partial, Send
-from autograd_lite.compiler.ir.expressions import calls_of, formula_of
+from autograd_lite.compiler.front.trace import DETACH
+from autograd_lite.compiler.ir.differentiate import Partial, Send
+from autograd_lite.compiler.ir.expressions import Expression, applied, calls_of, formula_of
 from autograd_lite.compiler.ir.program import Program, Statement
 from autograd_lite.compiler.ir.rows import Index, Rows
 from autograd_lite.compiler.text.algebra import ATOM, COMPARISON, POWER, Factor, Product, Sum, number, product_of
 from autograd_lite.compiler.text.contractions import Contraction
 from autograd_lite.compiler.text.libraries import Library
 from autograd_lite.compiler.text.names import NamedArray, Names, select, shape_text, transposed
-from autograd_lite.contexts import recording
+from autograd_lite.graph.rules import Symbol
 from autograd_lite.ops import Op
-from autograd_lite.value import Value
 
 _COMPARISONS = {"greater": ">", "less": "<", "equal": "=="}
 _ROUNDED = {"mod": "%", "floor_divide": "//"}
 _DIVISIONS = ("div", "ieee_div")
 _POWERS = ("pow", "ieee_pow")
-_VARIABLES = ("x", "y", "z")
 
 
 class Writer:
@@ -54,9 +52,9 @@ class Writer:
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
-    def _expression(self, formula: Formula, names: dict[Value, str], regroup: bool = True) -> Product:
+    def _expression(self, root: Symbol | float, names: Mapping[int, str], regroup: bool = True) -> Product:
         """An expression of named operands. `regroup`: whether products may be rearranged; see `Product.times`."""
-        calls, result = calls_of(formula.root, names, _function_name, self._users)
+        calls, result = calls_of(root, names, _function_name, self._users)
         uses: dict[int, int] = {}
         for call in calls:
             for x in call.operands:
@@ -113,36 +111,27 @@ class Writer:
         elif op.formula is not None and name not in self.helpers and name not in self.library.functions:
             formula = formula_of(op, (None,) * op.arity)
             assert formula is not None
-            root, leaves = formula
-            self.helpers[name] = self._definition(name, root, leaves)
+            self.helpers[name] = self._definition(name, formula, op.arity)
 
-    def _definition(self, name: str, root: Value | float, leaves: Sequence[Value | float]) -> str:
-        """A function that computes an expression of its leaves."""
-        variables = {leaf: f"x{i}" for i, leaf in enumerate(leaves) if isinstance(leaf, Value)}
-        if len(variables) <= len(_VARIABLES):
-            variables = dict(zip(variables, _VARIABLES))
+    def _definition(self, name: str, root: Symbol | float, count: int) -> str:
+        """A function that computes an expression of so many operands."""
+        variables = "xyz"[:count] if count <= 3 else [f"x{i}" for i in range(count)]
         before, self.lines = self.lines, []
-        text = str(
-            self._expression(Formula(root, {}), variables, regroup=False) if isinstance(root, Value) else number(root)
-        )
+        text = str(self._expression(root, dict(enumerate(variables)), regroup=False))
         lines, self.lines = self.lines, before
         body = "\n    ".join([*lines, f"return {text}"])
-        return f"def {name}({', '.join(variables.values())}):\n    {body}"
+        return f"def {name}({', '.join(variables)}):\n    {body}"
 
-    def _users(self, op: Op) -> str:
+    def _users(self, op: Op, count: int) -> str:
         """The name of a function for an operation of the user's, whose rule is written out."""
         if op not in self._own_names:
-            numbers = next(s.traced[:-1] for s in self.names.program.statements if s.op is op)
-            symbols = [Value(x) for x in numbers]
             try:
-                with recording(), watching():
-                    root = op.forward.rule(*symbols)  # type: ignore[attr-defined]
-            except Exception as error:  # whatever a rule for floats does with what is none
+                root = op.forward.rule(*[Symbol(i) for i in range(count)])  # type: ignore[attr-defined]
+                root = root if isinstance(root, Symbol) else float(root)
+            except Exception as error:  # a rule for floats may raise anything here
                 raise _cannot_be_written(op) from error
-            if not isinstance(root, (Value, float, int)):
-                raise _cannot_be_written(op)
             name = self._own_names[op] = self.names.name_for(op)
-            self.helpers[name] = self._definition(name, root, symbols)
+            self.helpers[name] = self._definition(name, root, count)
         return self._own_names[op]
 
     # --- the forward pass ---------------------------------------------------------------------------------------------
@@ -156,11 +145,9 @@ class Writer:
             text, axis = self.names.ref(rows), len(s.shape)
             text = f"amax({text}, {axis})" if s.op is ops.LARGEST else f"{text}.sum({axis})"
         elif s.op is not None:
-            symbols = [Value(n) if isinstance(x, Rows) else x for x, n in zip(s.operands, s.traced)]
-            names = {
-                v: self.names.spread(x, shape, batched) for v, x in zip(symbols, s.operands) if isinstance(x, Rows)
-            }
-            text = str(self._expression(Formula(s.op(*symbols), {}), names))  # type: ignore[arg-type]
+            expression = applied(s)
+            names = {i: self.names.spread(x, shape, batched) for i, x in expression.used().items()}
+            text = str(self._expression(expression.root, names))
             if s.op in (ops.GREATER, ops.LESS, ops.EQUAL):
                 text = f"({text}) + zeros(())"  # a number, not a bool
         else:
@@ -198,8 +185,8 @@ class Writer:
             return
         if isinstance(send.value, Partial):
             raise _cannot_be_written(send.value.op)
-        elif isinstance(send.value, Formula):
-            self._send_formula(send, send.value)
+        elif isinstance(send.value, Expression):
+            self._send_expression(send, send.value)
         else:
             contraction = Contraction(send.value, self.names)
             index, axes = _without_repeats(send.target.index.reshape(contraction.shape))
@@ -208,10 +195,11 @@ class Writer:
             order = self._order_of(target)
             self._deliver(target, contraction.text("".join([kept[i] for i in order])), order)
 
-    def _send_formula(self, send: Send, formula: Formula) -> None:
-        shape, operands = self._shape_of(send, formula)
-        names = {v: self.names.spread(rows, shape, send.batched) for v, rows in operands.items()}
-        value = self._expression(formula, names)
+    def _send_expression(self, send: Send, expression: Expression) -> None:
+        operands = expression.used()
+        shape = self._shape_of(send, operands)
+        names = {i: self.names.spread(rows, shape, send.batched) for i, rows in operands.items()}
+        value = self._expression(expression.root, names)
         index, axes = _without_repeats(send.target.index.reshape(shape))
         target = Rows(send.target.batched, index, True)
         summed = [*axes, *([len(shape)] if send.batched and not target.batched else [])]
@@ -220,15 +208,14 @@ class Writer:
             value = product_of(f"broadcast_to({value}, {shape_text(shape, send.batched)})")
         self._deliver(target, value.summed(summed), tuple(range(index.ndim)), fills or bool(summed))
 
-    def _shape_of(self, send: Send, formula: Formula) -> tuple[tuple[int, ...], dict[Value, Rows]]:
+    def _shape_of(self, send: Send, operands: dict[int, Rows]) -> tuple[int, ...]:
         """The shape in which an expression is written: that of the array that it fills, or of the first operand."""
-        operands = formula.operands()
         for rows in [send.target, *operands.values()]:
             if rows.batched and rows.index.size == int(np.prod(send.shape, dtype=int)):
                 home = self.names.home[True][rows.index.flat[0]]
                 if home is not None and np.array_equal(home[0].addresses, rows.index.ravel()):
-                    return home[0].shape, operands
-        return send.shape, operands
+                    return home[0].shape
+        return send.shape
 
     def _order_of(self, target: Rows) -> tuple[int, ...]:
         """The order of the axes in which a contraction is delivered to its target, so that nothing is transposed."""
@@ -335,7 +322,7 @@ def _without_repeats(index: Index) -> tuple[Index, list[int]]:
     return index[tuple([0 if i in axes else slice(None) for i in range(index.ndim)])], axes
 
 
-def _fills(operands: dict[Value, Rows], shape: tuple[int, ...], batched: bool) -> bool:
+def _fills(operands: dict[int, Rows], shape: tuple[int, ...], batched: bool) -> bool:
     """Whether an expression has the whole shape without broadcasting: along each axis, some operand changes."""
     indices = [rows.index.reshape(shape) for rows in operands.values()]
     changes = [n == 1 or any((i != i.take([0], axis=axis)).any() for i in indices) for axis, n in enumerate(shape)]

@@ -265,8 +265,10 @@ def parts(samples: int, rows: int) -> list[slice]:
 
     Examples
     --------
-    >>> parts(1000, 100), parts(5000, 200)
-    ([slice(0, 1000, None)], [slice(0, 1250, None), slice(1250, 2500, None), slice(2500, 3750, None), slice(3750, 5000, None)])
+    >>> parts(1000, 100)
+    [slice(0, 1000, None)]
+    >>> parts(5000, 200)
+    [slice(0, 1666, None), slice(1666, 3333, None), slice(3333, 5000, None)]
     """
     count = max(1, samples // max(_PART_SAMPLES, _PART_NUMBERS // max(rows, 1)))
     ends = [samples * i // count for i in range(count + 1)]

@@ -70,6 +70,32 @@ def recorded(op: Op, operands: Sequence[Symbol | float], result: Symbol) -> list
         return None
 
 
+# Rules that multiply by `_times`, for which 0 · ∞ is 0.
+ZERO_ANNIHILATES: Final = (ops.PROD, ops.CROSS_ENTROPY)
+
+
+def as_sent(op: Op, operands: Sequence[Any]) -> Sequence[Any]:
+    """Operands in the order in which backward() sends to them: those of `dot` in pairs, then the bias."""
+    if op is not ops.DOT:
+        return operands
+    n = len(operands) // 2
+    return [x for pair in zip(operands[:n], operands[n:]) for x in pair] + [operands[-1]]
+
+
+def expanded(term: Term, known: dict[int, Term] | None = None) -> Term:
+    """A term in which the derivatives of a power are written by other rows."""
+    known = {} if known is None else known
+    if not isinstance(term, Symbol) or term.op is None:
+        return term
+    if id(term) not in known:
+        operands = tuple([expanded(x, known) for x in term.operands])
+        if term.op is ops.POWER_DERIVATIVE and term.op.formula is not None:
+            known[id(term)] = term.op.formula(*operands)
+        else:
+            known[id(term)] = term if operands == term.operands else Symbol(None, term.op, operands)
+    return known[id(term)]
+
+
 def readable(op: Op, operands: Sequence[Symbol | float], result: Symbol) -> list[Term] | None:
     """The local derivatives of an operation, one for each operand, as a textbook writes them.
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from autograd_lite.graph import notation as formula
 from autograd_lite.graph import sympy_form
 from autograd_lite.graph.notation import Notation, Text
+from autograd_lite.graph.program import program
+from autograd_lite.graph.reading import nodes_of
 from autograd_lite.graph.variables import variables_of_caller
 from autograd_lite.value import Value
 
@@ -216,6 +218,66 @@ class Graph:
             return formula.name(label, notation) if label else formula.number(node.data, notation)
         operands = [text[x] if isinstance(x, Value) else formula.number(x, notation) for x in node.operands]
         return formula.write(node.op, operands, notation)
+
+    def program(self, language: str = "python", gradient: bool = True) -> str:
+        """The graph as straight-line code of a function `f` of its leaves, each part computed once.
+
+        It runs by itself. In Python it computes the bits of this graph; in C and in JavaScript, the functions of the maths
+        library may differ in their last bits, and what Python raises on is inf or nan.
+
+        Parameters
+        ----------
+        language : {"python", "c", "javascript"}
+            In Python and JavaScript, the leaves have the data of now as defaults.
+        gradient : bool
+            Whether it computes the gradient too: `f` returns the value and a list of the derivatives by each leaf, in the
+            order of `leaves`; in C they are written to the array that is the last argument.
+
+        Raises
+        ------
+        ValueError
+            If the language is another one, or an operation is one of your own, made by `define_op`.
+
+        Examples
+        --------
+        >>> w, x = Value(2.0, "w"), Value(-3.0, "x")
+        >>> print(Graph(w * x).program())
+        import math
+        <BLANKLINE>
+        def f(w=2.0, x=-3.0):
+            v1 = w * x
+            d_w = 0.0
+            d_x = 0.0
+            d_v1 = 1.0
+            d_w += x * d_v1
+            d_x += w * d_v1
+            return v1, [d_w, d_x]
+        <BLANKLINE>
+        """
+        return program(self.nodes, self.root, self.name, language, gradient)
+
+    @classmethod
+    def from_dict(cls, parts: Mapping[str, Any]) -> Graph:
+        """Build the graph that `to_dict` gave, with its labels, data and gradients.
+
+        Parameters
+        ----------
+        parts : mapping
+            As `to_dict` gives it; the edges may be missing, since the operands of each node tell them.
+
+        Raises
+        ------
+        ValueError
+            If a node comes before an operand, has an operation that is not in the table, or one of its parts is missing; or
+            if an operation cannot be computed from its operands.
+
+        Examples
+        --------
+        >>> w = Value(2.0, "w")
+        >>> Graph.from_dict(Graph(w * w + 1).to_dict()).expression()
+        'w * w + 1'
+        """
+        return cls(nodes_of(parts), names={})
 
     def to_dict(self) -> dict[str, list[dict[str, Any]]]:
         """The graph as plain lists and dicts, ready for JSON: nodes by number, edges between the numbers."""

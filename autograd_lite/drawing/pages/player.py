@@ -19,13 +19,14 @@ from autograd_lite._support.browser import show_in_browser
 from autograd_lite._support.files import target_of, write_atomically
 from autograd_lite.drawing.pages.gif import gif
 from autograd_lite.drawing.pages.lines import NUDGE, Templates
-from autograd_lite.drawing.pages.program import as_sent, program_of
+from autograd_lite.drawing.pages.program import program_of
 from autograd_lite.drawing.pages.walk import Contribution, Walk
 from autograd_lite.drawing.scene import palette
 from autograd_lite.drawing.scene.scalar import View
 from autograd_lite.drawing.scene.typesetting import left_to_right, number, width
 from autograd_lite.drawing.svg.picture import MAX_NODES, Picture, draw, with_still
 from autograd_lite.graph import notation as formula
+from autograd_lite.graph import rules
 from autograd_lite.graph.view import Graph
 from autograd_lite.value import Value
 
@@ -314,7 +315,7 @@ def _places(walk: Walk) -> list[int]:
     """For each edge, which operand it is in the program: constants are operands too."""
     found, first = [], 0
     for node in walk.graph.nodes:
-        sent = [] if node.op is None else list(as_sent(node.op, range(len(node.operands))))
+        sent = [] if node.op is None else list(rules.as_sent(node.op, range(len(node.operands))))
         found += [first + sent.index(k) for k, x in enumerate(node.operands) if isinstance(x, Value)]
         first += len(sent)
     return found

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from autograd_lite import ops
 from autograd_lite.graph import rules
@@ -12,9 +12,6 @@ from autograd_lite.graph.rules import Symbol, Term
 from autograd_lite.graph.view import Graph
 from autograd_lite.ops import Op
 from autograd_lite.value import Value
-
-# Rules that multiply by `_times`, for which 0 · ∞ is 0.
-_ZERO_ANNIHILATES: Final = (ops.PROD, ops.CROSS_ENTROPY)
 
 
 def program_of(graph: Graph, data: Mapping[Value, float]) -> dict[str, Any]:
@@ -48,7 +45,7 @@ class _Writer:
         opcodes, starts, operands, rule_numbers = [], [0], [], []
         for node in self.graph.nodes:
             op = node.op
-            sent = () if op is None else as_sent(op, node.operands)
+            sent = () if op is None else rules.as_sent(op, node.operands)
             operands += [self.place[x] if isinstance(x, Value) else self._constant(x) for x in sent]
             starts.append(len(operands))
             opcodes.append(-1 if op is None or not _is_known(op) else self._row(op.name))
@@ -81,7 +78,7 @@ class _Writer:
 
     def _rule(self, node: Value, op: Op) -> int:
         """The number of the derivative rule of a node, which nodes of the same operation share."""
-        uses = tuple([isinstance(x, Value) for x in as_sent(op, node.operands)])
+        uses = tuple([isinstance(x, Value) for x in rules.as_sent(op, node.operands)])
         key: tuple[Any, ...] = (op.name, uses) if _is_known(op) else (node,)
         if key not in self.rule_of:
             self.rule_of[key] = len(self.derivatives)
@@ -108,13 +105,12 @@ class _Writer:
         """The derivative rule of a row as a program, for the operands that have a gradient."""
         n = len(uses)
         symbols: list[Symbol | float] = [Symbol(i) for i in range(n)]
-        for i, k in enumerate(as_sent(op, range(n))):
+        for i, k in enumerate(rules.as_sent(op, range(n))):
             symbols[k] = Symbol(i)
         found = rules.recorded(op, symbols, Symbol(n))
         assert found is not None, op
-        found = list(as_sent(op, found))
-        expanded: dict[int, Term] = {}
-        wanted = [_expanded(term, expanded) if used else 0.0 for term, used in zip(found, uses, strict=True)]
+        found = list(rules.as_sent(op, found))
+        wanted = [rules.expanded(term) if used else 0.0 for term, used in zip(found, uses, strict=True)]
         order, constants = _instructions(wanted)
         first = n + 1 + len(constants)
         place = {id(term): first + i for i, term in enumerate(order)}
@@ -127,9 +123,9 @@ class _Writer:
         opcodes, starts, operands = [], [0], []
         for term in order:
             assert term.op is not None
-            is_times = term.op is ops.MUL and op in _ZERO_ANNIHILATES
+            is_times = term.op is ops.MUL and op in rules.ZERO_ANNIHILATES
             opcodes.append(self._row("times" if is_times else term.op.name))
-            operands += [place_of(x) for x in as_sent(term.op, term.operands)]
+            operands += [place_of(x) for x in rules.as_sent(term.op, term.operands)]
             starts.append(len(operands))
         places = [0.0] * (n + 1) + [_plain(float(x)) for x in constants] + [0.0] * len(order)
         results = [place_of(term) for term in wanted]
@@ -141,27 +137,6 @@ class _Writer:
             "first": first,
             "results": results,
         }
-
-
-def as_sent(op: Op, operands: Sequence[Any]) -> Sequence[Any]:
-    """The operands in the order in which backward() sends to them: those of `dot` in pairs, then the bias."""
-    if op is not ops.DOT:
-        return operands
-    n = len(operands) // 2
-    return [x for pair in zip(operands[:n], operands[n:]) for x in pair] + [operands[-1]]
-
-
-def _expanded(term: Term, known: dict[int, Term]) -> Term:
-    """A term in which a power's derivatives are written by other rows."""
-    if not isinstance(term, Symbol) or term.op is None:
-        return term
-    if id(term) not in known:
-        operands = tuple([_expanded(x, known) for x in term.operands])
-        if term.op is ops.POWER_DERIVATIVE and term.op.formula is not None:
-            known[id(term)] = term.op.formula(*operands)
-        else:
-            known[id(term)] = Symbol(None, term.op, operands)
-    return known[id(term)]
 
 
 def _instructions(terms: list[Term]) -> tuple[list[Symbol], dict[str, int]]:

@@ -84,6 +84,33 @@ def test_the_links_and_images_of_a_page_lead_to_files(page):
         assert path.startswith("http") or (page.parent / path).exists(), target
 
 
+# Phrases of earlier drafts that a native reader stumbles over, and what they are written as instead.
+AVOIDED = {
+    "in place of": "instead of",
+    "of one's own": "of your own",
+    "local slope": "local derivative",
+    "belongs into": "belongs in",
+    "nothing else than": "only",
+    "something else than": "anything but",
+    "is no number": "is not a number",
+    "is no Value": "is not a Value",
+    "the lecture": "Andrew Ng's example",
+    "as a film": "in the player",
+    "a whole number from": "a positive integer",
+    ", for if ": ", because if",
+}
+
+
+def prose():
+    yield from [*LINKED, *sorted((ROOT / "autograd_lite").rglob("*.py")), *sorted((ROOT / "notebooks").glob("*.ipynb"))]
+
+
+@pytest.mark.parametrize("phrase", AVOIDED)
+def test_the_documents_and_docstrings_are_in_plain_english(phrase):
+    found = [str(path.relative_to(ROOT)) for path in prose() if phrase in path.read_text(encoding="utf-8")]
+    assert found == [], f"instead of {phrase!r}, write {AVOIDED[phrase]!r}"
+
+
 def test_every_picture_file_is_shown_by_a_page():
     shown = [
         (page.parent / snippet.image).resolve()

@@ -103,3 +103,9 @@ def without_deadline(tree):
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.name)
 def test_no_test_waits_without_a_deadline(path):
     assert list(without_deadline(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+def test_each_test_file_has_a_name_of_its_own():
+    """pytest imports them by name: where two are alike, it collects only one."""
+    names = [path.name for path in TESTS.rglob("*.py") if path.name.startswith("test_")]
+    assert sorted(set(names)) == sorted(names)

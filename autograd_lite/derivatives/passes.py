@@ -285,7 +285,7 @@ def gradients(y: Value, xs: Iterable[Value]) -> list[Value]:
     Raises
     ------
     TypeError
-        If `y` or one of the `xs` is no Value.
+        If `y` or one of the `xs` is not a Value.
 
     Examples
     --------

@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.nn.seeds import as_generator
+from autograd_lite.nn.settings import not_negative, positive_integer, real
 
 __all__ = ["as_samples", "as_targets", "blobs", "circles", "moons", "sine", "spirals", "train_test_split", "xor"]
 
@@ -75,7 +76,7 @@ def spirals(n: int = 200, noise: float = 0.05, seed: Any = None, arms: int = 2) 
     >>> float((X**2).sum(axis=1).max().round(6))
     1.0
     """
-    np, rng, y = _start(n, arms, seed)
+    np, rng, y = _start(n, positive_integer("arms", arms), seed)
     radius = 0.1 + 0.9 * _spread(np, y, arms)
     angle = 3.0 * np.pi * radius + 2.0 * np.pi * y / arms
     return _shuffled(np, rng, _polar(np, radius, angle), y, noise)
@@ -97,7 +98,7 @@ def blobs(n: int = 100, noise: float = 0.3, seed: Any = None, centers: int = 3) 
     >>> sorted(set(y.tolist()))
     [0, 1, 2]
     """
-    np, rng, y = _start(n, centers, seed)
+    np, rng, y = _start(n, positive_integer("centers", centers), seed)
     return _shuffled(np, rng, _polar(np, np.ones(n), 2.0 * np.pi * y / centers), y, noise)
 
 
@@ -114,7 +115,7 @@ def xor(n: int = 4, noise: float = 0.0, seed: Any = None) -> tuple[Array, Array]
     """
     np, rng, corner = _start(n, 4, seed)
     X = np.stack([corner // 2, corner % 2], axis=1).astype(float)
-    return X + noise * rng.standard_normal(X.shape), (corner // 2) ^ (corner % 2)
+    return X + not_negative("noise", noise) * rng.standard_normal(X.shape), (corner // 2) ^ (corner % 2)
 
 
 def sine(n: int = 100, noise: float = 0.1, seed: Any = None) -> tuple[Array, Array]:
@@ -128,7 +129,7 @@ def sine(n: int = 100, noise: float = 0.1, seed: Any = None) -> tuple[Array, Arr
     """
     np, rng, _ = _start(n, 1, seed)
     x = np.sort(rng.uniform(-math.pi, math.pi, n))
-    return x[:, None], np.sin(x) + noise * rng.standard_normal(n)
+    return x[:, None], np.sin(x) + not_negative("noise", noise) * rng.standard_normal(n)
 
 
 def train_test_split(X: Any, y: Any, test_size: float = 0.25, seed: Any = None) -> tuple[Array, ...]:
@@ -159,9 +160,13 @@ def train_test_split(X: Any, y: Any, test_size: float = 0.25, seed: Any = None) 
     """
     np = require_numpy()
     X, y = np.asarray(X), np.asarray(y)
+    if X.ndim == 0 or y.ndim == 0:
+        raise ValueError("X and y must have a row for each sample, got a single number")
     if len(X) != len(y):
-        raise ValueError(f"X and y take the same number of samples, got {len(X)} and {len(y)}")
-    n_test = round(len(X) * test_size) if 0.0 < test_size < 1.0 else 0
+        raise ValueError(f"X and y must have the same number of samples, got {len(X)} and {len(y)}")
+    if not 0.0 < real("test_size", test_size) < 1.0:
+        raise ValueError(f"test_size must be a share between 0 and 1, got {test_size!r}")
+    n_test = round(len(X) * test_size)
     if not 0 < n_test < len(X):
         raise ValueError(f"test_size={test_size!r} of {len(X)} samples leaves one part empty")
     order = as_generator(seed).permutation(len(X))
@@ -245,8 +250,8 @@ def _advice(y: Any, name: str) -> str:
 def _start(n: int, n_classes: int, seed: Any) -> tuple[Any, Any, Any]:
     """NumPy, a source of randomness, and classes in turn."""
     np = require_numpy()
-    if n < n_classes:
-        raise ValueError(f"a data set with {n_classes} classes takes at least as many points, got n={n}")
+    if positive_integer("n", n) < n_classes:
+        raise ValueError(f"n must be at least {n_classes}, a point for each class, got {n}")
     return np, as_generator(seed), np.arange(n) % n_classes
 
 
@@ -265,4 +270,4 @@ def _polar(np: Any, radius: Any, angle: Any) -> Any:
 
 def _shuffled(np: Any, rng: Any, X: Any, y: Any, noise: float) -> tuple[Any, Any]:
     order = rng.permutation(len(y))
-    return X[order] + noise * rng.standard_normal(X.shape), y[order]
+    return X[order] + not_negative("noise", noise) * rng.standard_normal(X.shape), y[order]

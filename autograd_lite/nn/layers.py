@@ -20,6 +20,7 @@ from autograd_lite._support.text import quoted
 from autograd_lite.functions import Scalar, mean, sqrt
 from autograd_lite.nn.module import Module as Module
 from autograd_lite.nn.seeds import as_random
+from autograd_lite.nn.settings import positive_integer
 from autograd_lite.value import Value, apply_dot
 
 ActivationLike = str | Callable[[Value], Value] | None
@@ -87,7 +88,7 @@ class Neuron(Module):
         n_neurons: int = 1,
         nonlin: bool = True,
     ) -> None:
-        n_inputs = _size(n_inputs, "n_inputs of a Neuron")
+        n_inputs = positive_integer("n_inputs of a Neuron", n_inputs)
         _count_weights(n_inputs)
         if not nonlin:
             activation = None
@@ -106,7 +107,7 @@ class Neuron(Module):
         """Return the output for one sample: a sequence of `n_inputs` numbers or Values."""
         inputs = x if type(x) is tuple else _vector(x)
         if len(inputs) != len(self.w):
-            raise _size_error(self, len(self.w), len(inputs))
+            raise _size_error(self, len(self.w), inputs)
         z: Value = apply_dot(self.w, inputs, self.b)
         return z if self._function is None else self._function(z)
 
@@ -154,8 +155,8 @@ class Layer(Module):
         init: str = "auto",
         seed: Seed = None,
     ) -> None:
-        self.n_inputs = _size(n_inputs, "n_inputs of a Layer")
-        self.n_neurons = _size(n_neurons, "n_neurons of a Layer")
+        self.n_inputs = positive_integer("n_inputs of a Layer", n_inputs)
+        self.n_neurons = positive_integer("n_neurons of a Layer", n_neurons)
         self.activation = activation_name(activation)
         self.bias, self.shared_bias, self.frozen_bias = bool(bias), bool(bias and shared_bias), bool(frozen_bias)
         rng = as_random(seed)
@@ -181,7 +182,7 @@ class Layer(Module):
         """Return the outputs for one sample: a list of Values; of a layer of one neuron, the Value itself."""
         inputs = tuple(x if type(x) is list else _vector(x))  # one for all neurons, whose nodes keep it
         if len(inputs) != self.n_inputs:
-            raise _size_error(self, self.n_inputs, len(inputs))
+            raise _size_error(self, self.n_inputs, inputs)
         outputs = [neuron(inputs) for neuron in self.neurons]
         return outputs if len(outputs) > 1 else outputs[0]
 
@@ -243,8 +244,8 @@ class MLP(Module):
     ) -> None:
         if isinstance(sizes, str) or not isinstance(sizes, Iterable) or not (widths := list(sizes)):
             raise ValueError(f"an MLP takes the sizes of its layers, such as [16, 16, 1], got {sizes!r}")
-        self.n_inputs = _size(n_inputs, "n_inputs of an MLP")
-        self.sizes = [_size(width, "each of the sizes of an MLP") for width in widths]
+        self.n_inputs = positive_integer("n_inputs of an MLP", n_inputs)
+        self.sizes = [positive_integer("each of the sizes of an MLP", width) for width in widths]
         self.activation, self.output_activation = activation_name(activation), activation_name(output_activation)
         self.bias, self.shared_bias, self.frozen_bias = bool(bias), bool(bias and shared_bias), bool(frozen_bias)
         rng = as_random(seed)
@@ -294,6 +295,10 @@ class Sequential(Module):
     def __init__(self, *layers: str | Callable[[Any], Any]) -> None:
         self.layers: list[Any] = []
         for layer in layers:
+            if isinstance(layer, (list, tuple)):
+                raise TypeError(
+                    "a Sequential takes its modules one by one, got a list of them: use Sequential(*layers)"
+                )
             name = activation_name(layer)
             if name is None:
                 raise TypeError(f"a Sequential takes modules, names and functions, got {layer!r}: leave it out")
@@ -417,7 +422,7 @@ class LayerNorm(Module):
             raise TypeError(f"the epsilon of a LayerNorm must be a number, got {type(epsilon).__name__}: {epsilon!r}")
         if not 0.0 <= epsilon < math.inf:
             raise ValueError(f"the epsilon of a LayerNorm must be finite and not negative, got {epsilon!r}")
-        self.n_inputs = _size(n_inputs, "n_inputs of a LayerNorm")
+        self.n_inputs = positive_integer("n_inputs of a LayerNorm", n_inputs)
         self.epsilon = float(epsilon)
         _count_weights(self.n_inputs)
         self.gain = [Value(1.0) for _ in range(self.n_inputs)]
@@ -428,7 +433,7 @@ class LayerNorm(Module):
         """Return as many Values as it takes."""
         inputs = _vector(x)
         if len(inputs) != len(self.gain):
-            raise _size_error(self, len(self.gain), len(inputs))
+            raise _size_error(self, len(self.gain), inputs)
         centre = mean(inputs)
         centred = [x - centre for x in inputs]
         scale = 1.0 / sqrt(mean([c * c for c in centred]) + self.epsilon)
@@ -462,15 +467,6 @@ def _count_weights(n: int) -> None:
             raise ValueError("its layers have more parameters than the file holds")
 
 
-def _size(n: object, what: str) -> int:
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"{what} must be a positive integer, got {type(n).__name__}: {n!r}")
-    size = int(n)
-    if size < 1:
-        raise ValueError(f"{what} must be a positive integer, got {n!r}")
-    return int(size)
-
-
 def _vector(x: Any) -> Sequence[Any]:
     """One sample as a sequence; a single number is a sequence of one."""
     if isinstance(x, (list, tuple)):
@@ -480,11 +476,16 @@ def _vector(x: Any) -> Sequence[Any]:
     if hasattr(x, "tolist"):  # a NumPy array or number, whose own elements are slow
         x = x.tolist()
         return x if isinstance(x, list) else [x]
+    if isinstance(x, (str, bytes, dict, set)) or not isinstance(x, Iterable):
+        raise TypeError(f"a sample must be a sequence of numbers or Values, got {type(x).__name__}: {x!r:.80}")
     return list(x)
 
 
-def _size_error(module: Module, expected: int, given: int) -> ValueError:
-    return ValueError(f"{module._where()} takes {expected} inputs, got {given}")
+def _size_error(module: Module, expected: int, inputs: Sequence[Any]) -> ValueError:
+    advice = ""
+    if isinstance(inputs[0] if inputs else None, (list, tuple)):
+        advice = ". A net takes one sample at a time: use predict(net, X) for many"
+    return ValueError(f"{module._where()} takes {expected} inputs, got {len(inputs)}{advice}")
 
 
 def activation_name(activation: Any) -> Any:
@@ -493,14 +494,21 @@ def activation_name(activation: Any) -> Any:
         return None
     if isinstance(activation, ops.Op) and activation.name in ACTIVATIONS:
         return activation.name
+    if activation in ("softmax", "log_softmax") or activation is functions.softmax:
+        raise ValueError(
+            "softmax is not an activation of one neuron: keep the output linear and train with losses.cross_entropy, which"
+            " contains the softmax; for probabilities, apply softmax to what the net returns"
+        )
     if isinstance(activation, str):
         if activation not in ACTIVATIONS:
             raise ValueError(
                 f"no activation is called {quoted(activation)}; there are {', '.join(ACTIVATIONS)}, and 'linear'"
             )
         return activation
+    if isinstance(activation, type) and issubclass(activation, Module):
+        raise TypeError(f"{activation.__name__} is a class: make a module of it, such as {activation.__name__}(…)")
     if not callable(activation):
-        raise TypeError(f"a name, a module or a function is wanted, got {activation!r}")
+        raise TypeError(f"expected a name, a module or a function, got {activation!r}")
     name = getattr(activation, "__name__", "")
     if name in ACTIVATIONS and activation is getattr(functions, name, None):
         return name

@@ -11,6 +11,7 @@ from typing import Any
 
 from autograd_lite import ops
 from autograd_lite.functions import mean, minimum, relu, softplus, total
+from autograd_lite.nn.settings import positive
 from autograd_lite.value import Value, apply_to_sequence
 
 __all__ = ["binary_cross_entropy", "cross_entropy", "half_mse", "hinge", "huber", "mae", "mse"]
@@ -75,8 +76,7 @@ def huber(prediction: Prediction, target: Target, delta: float = 1.0) -> Value |
     >>> huber(1.5, 1.0), huber(4.0, 1.0)
     (0.125, 2.5)
     """
-    if not delta > 0.0:
-        raise ValueError(f"huber takes a delta above 0, got {delta!r}")
+    delta = positive("delta", delta)
     return _mean([_huber(abs(d), delta) for d in _differences("huber", prediction, target)])
 
 
@@ -168,7 +168,11 @@ def _is_number(x: Any) -> bool:
 
 
 def _sequence(x: Any) -> list[Any]:
-    return [x] if _is_number(x) else list(x)
+    if _is_number(x):
+        return [x]
+    if isinstance(x, (str, bytes)) or not hasattr(x, "__iter__"):
+        raise TypeError(f"a loss takes numbers, Values, or sequences of them, got {type(x).__name__}: {x!r:.80}")
+    return list(x)
 
 
 def _pairs(name: str, prediction: Any, target: Any) -> list[tuple[Any, Any]]:
@@ -193,7 +197,6 @@ def _sum(xs: list[Any]) -> Any:
 def _class_index(target: Any, n: int) -> int:
     if isinstance(target, Value):
         raise TypeError("cross_entropy takes a class index as a plain number; give a Value target as a one-hot vector")
-    index = int(target)
-    if index != target or not 0 <= index < n:
+    if not 0 <= target < n or int(target) != target:  # nan and inf are not below n
         raise ValueError(f"cross_entropy of {n} logits takes a class from 0 to {n - 1}, got {target:g}")
-    return index
+    return int(target)

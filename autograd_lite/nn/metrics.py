@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograd_lite.nn.data import require_numpy
+from autograd_lite.nn.settings import real
 
 __all__ = ["accuracy", "r2"]
 
@@ -49,7 +50,7 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.0) -> float:
     if n == 1:
         if not (labels <= {0.0, 1.0} or labels <= {-1.0, 1.0}):
             raise ValueError(f"accuracy of one prediction takes the labels 0 and 1, or -1 and +1, got {_shown(labels)}")
-        right = (predicted > threshold) == (wanted > 0.0)
+        right = (predicted > real("threshold", threshold)) == (wanted > 0.0)
     elif wanted.shape[1] == 1:
         if not labels <= set(range(n)):
             raise ValueError(f"accuracy of {n} predictions takes the classes 0 to {n - 1}, got {_shown(labels)}")
@@ -91,10 +92,16 @@ def _arrays(predictions: Any, targets: Any) -> tuple[Any, Any]:
     try:
         predicted, wanted = (numpy.asarray(a, dtype=float) for a in (predictions, targets))
     except (TypeError, ValueError) as error:
+        reason = "its rows differ in length" if "inhomogeneous" in str(error) else str(error)
         raise ValueError(
-            f"a metric takes numbers, with the classes as 0, 1, …: {error}. For labels that are text, numpy.unique(labels,"
+            f"a metric takes numbers, with the classes as 0, 1, …: {reason}. For labels that are text, numpy.unique(labels,"
             " return_inverse=True) gives the classes"
         ) from None
+    if predicted.ndim == 0 or wanted.ndim == 0 or not predicted.size or not wanted.size:
+        raise ValueError(
+            "a metric takes the predictions and the targets of one sample or more, in two lists or arrays, got shapes"
+            f" {predicted.shape} and {wanted.shape}"
+        )
     if len(predicted) != len(wanted):
         raise ValueError(f"a metric takes one target for each prediction, got {len(predicted)} and {len(wanted)}")
     return predicted.reshape(len(predicted), -1), wanted.reshape(len(wanted), -1)

@@ -108,8 +108,12 @@ class Module:
         ValueError
             If a name is missing or unknown.
         TypeError
-            If one is not a real number.
+            If it is not a dict, or one is not a real number.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict() takes a dict of numbers by name, got {type(state).__name__}: {state!r:.80}"
+            )
         values = dict(self._each_value())
         missing = [name for name in values if name not in state]
         unknown = [name for name in state if name not in values]

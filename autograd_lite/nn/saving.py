@@ -151,6 +151,8 @@ def load(path: str | os.PathLike[str], *, modules: Iterable[type[Module]] = ()) 
 
 def _known(modules: Iterable[type[Module]]) -> Classes:
     classes = dict(_OWN)
+    if not isinstance(modules, Iterable) or isinstance(modules, str):
+        raise TypeError(f"modules takes a list of classes, such as [MyNet], got {modules!r:.80}")
     for module in modules:
         if not (isinstance(module, type) and issubclass(module, Module)):
             raise TypeError(f"modules takes classes of modules, such as [MyNet], got {module!r:.80}")

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from autograd_lite.nn.settings import not_negative, positive_integer
+
 # The learning rate after a number of steps.
 Schedule = Callable[[int], float]
 
@@ -22,7 +24,7 @@ def constant(lr: float) -> Schedule:
     >>> constant(0.1)(1000)
     0.1
     """
-    return partial(_constant, lr)
+    return partial(_constant, not_negative("lr", lr))
 
 
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
@@ -34,8 +36,9 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     >>> schedule(9), schedule(10), schedule(20)
     (1.0, 0.5, 0.25)
     """
-    every = _at_least_1("every", every)
-    return partial(_step_decay, lr, every, factor)
+    return partial(
+        _step_decay, not_negative("lr", lr), positive_integer("every", every), not_negative("factor", factor)
+    )
 
 
 def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
@@ -51,8 +54,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     >>> schedule(0), round(schedule(50), 6), schedule(100), schedule(200)
     (1.0, 0.5, 0.0, 0.0)
     """
-    _at_least_1("steps", steps)
-    return partial(_cosine, lr, steps, final)
+    return partial(_cosine, not_negative("lr", lr), positive_integer("steps", steps), not_negative("final", final))
 
 
 def warm_up(lr: float | Schedule, steps: int) -> Schedule:
@@ -64,9 +66,8 @@ def warm_up(lr: float | Schedule, steps: int) -> Schedule:
     >>> [schedule(i) for i in range(5)]
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
-    _at_least_1("steps", steps)
     after = lr if callable(lr) else constant(lr)
-    return partial(_warm_up, after, steps)
+    return partial(_warm_up, after, positive_integer("steps", steps))
 
 
 # --- the rules, which are functions of the module so that a schedule can be pickled -------------------------------------
@@ -86,9 +87,3 @@ def _cosine(lr: float, steps: int, final: float, step: int) -> float:
 
 def _warm_up(after: Schedule, steps: int, step: int) -> float:
     return after(0) * (step + 1) / steps if step < steps else after(step - steps)
-
-
-def _at_least_1(name: str, number: int) -> int:
-    if not number >= 1:
-        raise ValueError(f"{name} must be a positive integer, got {number!r}")
-    return int(number)

@@ -44,8 +44,27 @@ def test_arms_and_centers_are_the_number_of_classes():
 
 
 def test_too_few_points_are_refused():
-    with pytest.raises(ValueError, match=r"3 classes .* got n=2"):
+    with pytest.raises(ValueError, match="n must be at least 3, a point for each class, got 2"):
         data.blobs(2)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: data.moons("10"), TypeError, "n must be a positive integer, got str: '10'"),
+        (lambda: data.moons(10.5), TypeError, "n must be a positive integer, got float: 10.5"),
+        (lambda: data.sine(-1), ValueError, "n must be a positive integer, got -1"),
+        (lambda: data.spirals(10, arms=0), ValueError, "arms must be a positive integer, got 0"),
+        (lambda: data.blobs(10, centers=1.5), TypeError, "centers must be a positive integer, got float: 1.5"),
+        (lambda: data.xor(4, noise=-1), ValueError, "noise must be finite and not negative, got -1"),
+        (lambda: data.circles(10, noise="a"), TypeError, "noise must be a number, got str: 'a'"),
+        (lambda: data.train_test_split([1, 2], [1, 2], "0.5"), TypeError, "test_size must be a number, got str"),
+        (lambda: data.train_test_split(1, 2), ValueError, "a row for each sample, got a single number"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_what_it_takes(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
 
 
 def test_noise_has_the_standard_deviation_asked_for():
@@ -72,7 +91,11 @@ def test_split_takes_lists_arrays_and_frames_alike():
 
 @pytest.mark.parametrize(
     ("y", "size", "message"),
-    [([1, 2, 3], 0.5, "got 4 and 3"), ([1, 2, 3, 4], 1.0, "empty"), ([1, 2, 3, 4], 0.01, "empty")],
+    [
+        ([1, 2, 3], 0.5, "got 4 and 3"),
+        ([1, 2, 3, 4], 1.0, "a share between 0 and 1, got 1.0"),
+        ([1, 2, 3, 4], 0.01, "empty"),
+    ],
 )
 def test_an_impossible_split_is_refused(y, size, message):
     with pytest.raises(ValueError, match=message):

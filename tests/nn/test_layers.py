@@ -9,7 +9,7 @@ import statistics
 import numpy as np
 import pytest
 
-from autograd_lite import Value, nn, ops, predict, tanh
+from autograd_lite import Value, functions, nn, ops, predict, tanh
 
 
 def set_all(net, data):
@@ -312,15 +312,24 @@ def test_weights_start_with_the_variance_that_suits_the_activation(activation, i
         (lambda: nn.MLP(2, []), ValueError, "sizes of its layers"),
         (lambda: nn.MLP(2, 3), ValueError, "sizes of its layers"),
         (lambda: nn.Neuron(2, "rellu"), ValueError, "no activation is called 'rellu'; there are .*relu.*sigmoid"),
-        (lambda: nn.Neuron(2, 3), TypeError, "a name, a module or a function is wanted, got 3"),
+        (lambda: nn.Neuron(2, 3), TypeError, "expected a name, a module or a function, got 3"),
         (lambda: nn.Neuron(2, init="zero"), ValueError, "no initialisation is called 'zero'"),
-        (lambda: nn.Sequential(nn.Neuron(2), 3), TypeError, "a name, a module or a function is wanted, got 3"),
+        (lambda: nn.Sequential(nn.Neuron(2), 3), TypeError, "expected a name, a module or a function, got 3"),
         (
             lambda: nn.Sequential(nn.Neuron(2), None),
             TypeError,
             "takes modules, names and functions, got None: leave it",
         ),
         (lambda: nn.Dropout(1.0), ValueError, "got 1.0"),
+        (lambda: nn.Sequential([nn.Neuron(2)]), TypeError, r"got a list of them: use Sequential\(\*layers\)"),
+        (lambda: nn.Sequential(nn.Neuron(2), nn.Dropout), TypeError, "Dropout is a class: make a module of it"),
+        (lambda: nn.MLP(2, [3], output_activation="softmax"), ValueError, "train with losses.cross_entropy"),
+        (lambda: nn.MLP(2, [3], functions.softmax), ValueError, "softmax is not an activation of one neuron"),
+        (lambda: nn.MLP(2, [1])([[1, 2], [3, 4], [5, 6]]), ValueError, r"use predict\(net, X\) for many"),
+        (lambda: nn.MLP(2, [1])("ab"), TypeError, "a sample must be a sequence of numbers or Values, got str: 'ab'"),
+        (lambda: nn.MLP(2, [1])({1: 2, 3: 4}), TypeError, "a sample must be a sequence of numbers or Values, got dict"),
+        (lambda: nn.MLP(2, [1])(None), TypeError, "a sample must be a sequence of numbers or Values, got NoneType"),
+        (lambda: nn.Neuron(2).load_state_dict([1, 2]), TypeError, "takes a dict of numbers by name, got list"),
     ],
 )
 def test_wrong_arguments_are_refused(make, error, message):

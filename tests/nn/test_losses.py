@@ -128,7 +128,7 @@ def test_a_value_is_not_a_class_index():
 
 def test_huber_takes_another_delta():
     assert losses.huber(4.0, 1.0, delta=2.0) == 4.0
-    with pytest.raises(ValueError, match="delta above 0"):
+    with pytest.raises(ValueError, match="delta must be positive"):
         losses.huber(4.0, 1.0, delta=0.0)
 
 
@@ -160,3 +160,16 @@ def test_one_output_and_one_target_fit_in_any_shape(loss):
 def test_a_class_may_stand_in_a_sequence_of_one():
     logits = [0.5, -1.0, 2.0]
     assert losses.cross_entropy(logits, [2.0]) == losses.cross_entropy(logits, 2)
+
+
+@pytest.mark.parametrize("wrong", ["1", None, 1j])
+@pytest.mark.parametrize("name", losses.__all__)
+def test_a_target_that_is_not_a_number_is_named(name, wrong):
+    with pytest.raises(TypeError, match="a loss takes numbers, Values, or sequences of them, got"):
+        getattr(losses, name)(0.5, wrong)
+
+
+@pytest.mark.parametrize("index", [math.nan, math.inf, -math.inf])
+def test_a_class_must_be_finite(index):
+    with pytest.raises(ValueError, match="a class from 0 to 1, got"):
+        losses.cross_entropy([0.5, -0.5], index)

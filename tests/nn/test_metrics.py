@@ -41,3 +41,18 @@ def test_a_row_with_a_nan_is_never_right():
 def test_r2_takes_as_many_targets_as_predictions():
     with pytest.raises(ValueError, match="r2 takes as many targets"):
         metrics.r2(np.eye(3), [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("predictions", "targets", "message"),
+    [
+        ([], [], r"one sample or more, in two lists or arrays, got shapes \(0,\) and \(0,\)"),
+        (1.0, 1, "one sample or more"),
+        (None, None, "one sample or more"),
+        ([[1, 2], [1]], [0, 1], "its rows differ in length"),
+    ],
+)
+@pytest.mark.parametrize("metric", [metrics.accuracy, metrics.r2])
+def test_predictions_of_a_wrong_shape_are_refused(metric, predictions, targets, message):
+    with pytest.raises(ValueError, match=message):
+        metric(predictions, targets)

@@ -341,6 +341,11 @@ def test_gradients_cannot_be_set_to_none():
         (lambda: optim.Adam([Value(1.0)], lr="0.1"), "lr must be a number, got str"),
         (lambda: optim.SGD([Value(1.0)], lr=None), "lr must be a number, got NoneType"),
         (lambda: optim.SGD([Value(1.0)], momentum="a"), "momentum must be a number"),
+        (lambda: optim.Adam([Value(1.0)], betas=0.9), r"betas must be two numbers, such as \(0.9, 0.999\), got 0.9"),
+        (lambda: optim.cosine(0.1, "10"), "steps must be a positive integer, got str"),
+        (lambda: optim.cosine("0.1", 10), "lr must be a number, got str"),
+        (lambda: optim.step_decay(0.1, every=2.5), "every must be a positive integer, got float"),
+        (lambda: optim.warm_up(None, 3), "lr must be a number, got NoneType"),
     ],
 )
 def test_an_argument_of_another_type_is_told_what_to_write(make, message):

@@ -421,3 +421,10 @@ def test_a_broken_file_takes_memory_in_proportion_to_its_size(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("modules", [nn.MLP, "MLP", 3])
+def test_modules_is_a_list_of_classes(tmp_path, modules):
+    save(nn.MLP(1, [1], seed=0), tmp_path / "net.json")
+    with pytest.raises(TypeError, match=r"modules takes a list of classes, such as \[MyNet\], got"):
+        load(tmp_path / "net.json", modules=modules)

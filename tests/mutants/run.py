@@ -62,8 +62,8 @@ ELSEWHERE = "if sys.platform"  # a block for another platform, which cannot run 
 
 HEAD = """# The mutants of the engine
 
-Small changes made to `ops.py`, `contexts.py` and `value.py`, one at a time; each should make a test fail. Written by
-`python tests/mutants/run.py`, which says how; the reasons below stand in `explained.toml`.
+Small changes made to `ops.py`, `contexts.py` and `value.py`, one at a time; each should make a test fail.
+`python tests/mutants/run.py` writes this page and says how it works. The reasons below come from `explained.toml`.
 """
 UNEXPLAINED = "Not explained yet"
 

@@ -609,13 +609,23 @@ class Value:
             elif clears:
                 node._grad = 0.0
             left = node._left
-            if left is not None and _use(left, base):
-                following = left
+            if left is not None:
+                mark = left._mark
+                if mark > base:
+                    left._mark = mark + 1
+                else:
+                    left._mark = base + 1
+                    following = left
             right = node._right
-            if right is not None and _use(right, base):
-                if following is not None:
-                    waiting.append(following)
-                following = right
+            if right is not None:
+                mark = right._mark
+                if mark > base:
+                    right._mark = mark + 1
+                else:
+                    right._mark = base + 1
+                    if following is not None:
+                        waiting.append(following)
+                    following = right
             extra = node._extra
             if extra is not None and extra.operands is not None:
                 _use_all(extra.operands, base, waiting)
@@ -1283,22 +1293,17 @@ _TABLE_NAMES: Final = {
 # --- one node of a pass -----------------------------------------------------------------------------------------------
 
 
-def _use(parent: Value, base: i64) -> bool:
-    """Count one use of a parent; return whether it is the first."""
-    mark = parent._mark
-    if mark > base:
-        parent._mark = mark + 1
-        return False
-    parent._mark = base + 1
-    return True
-
-
 def _use_all(operands: tuple[object, ...], base: i64, waiting: list[Value]) -> None:
     """Count one use of each operand that is a Value; the list takes those that are met for the first time."""
     _passes.next_mark += len(operands)
     for operand in operands:
-        if isinstance(operand, Value) and _use(operand, base):
-            waiting.append(operand)
+        if isinstance(operand, Value):
+            mark = operand._mark
+            if mark > base:
+                operand._mark = mark + 1
+            else:
+                operand._mark = base + 1
+                waiting.append(operand)
 
 
 def _count_down(node: Value, base: i64, ready: list[Value]) -> None:

@@ -143,7 +143,7 @@ class Module:
         """Return the arguments that make this module again, by name: what `save` writes of it, besides its parameters.
 
         These are the arguments of `__init__` but for `seed`, each read from the attribute of the same name. A class whose
-        attributes have other names defines a `config` of its own.
+        attributes have other names defines its own `config`.
 
         Returns
         -------
@@ -282,7 +282,7 @@ _PLAIN = frozenset([bool, int, float, str, type(None)])
 def _collect(thing: object, values: dict[Value, None], frozen: set[Value], seen: set[Module]) -> None:
     """Add the Values in an attribute, and in the modules in it that were not seen yet.
 
-    A walk of its own, because it is called at every step: twice as quick as one over `items`.
+    A separate walk, because it is called at every step: it takes half the time of one over `named_items`.
     """
     if type(thing) in _PLAIN:  # most attributes that hold no parameters
         return

@@ -12,7 +12,7 @@ from autograd_lite import Value, losses
 numbers = st.floats(-50.0, 50.0)
 
 
-def slope(loss, prediction, target):
+def derivative(loss, prediction, target):
     p = Value(prediction)
     loss(p, target).backward()
     return p.grad
@@ -50,8 +50,8 @@ def test_regression_losses_are_their_formulas(pairs):
         (losses.binary_cross_entropy, -1000.0, 1, -1.0),
     ],
 )
-def test_slopes(loss, prediction, target, expected):
-    assert slope(loss, prediction, target) == expected
+def test_derivatives(loss, prediction, target, expected):
+    assert derivative(loss, prediction, target) == expected
 
 
 @given(st.floats(-30.0, 30.0), st.floats(0.0, 1.0))

@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from autograd_lite import data, fit, load, losses, nn, optim, save
+from autograd_lite import Value, data, dot, fit, load, losses, nn, optim, predict, save
 
 X, Y = data.moons(24, seed=0)
 
@@ -22,6 +23,22 @@ OPTIMIZERS = {
     "step_decay": lambda p: optim.SGD(p, lr=optim.step_decay(0.1, every=5)),
     "warm_up": lambda p: optim.AdamW(p, lr=optim.warm_up(optim.cosine(0.1, 20), 8), clip_value=0.1),
 }
+
+
+class Net(nn.Module):
+    """A net of your own: parameters in dicts, tuples and arrays, and a neuron that is met twice."""
+
+    def __init__(self, width, seed=None):
+        self.width = width
+        self.parts = {"hidden": (nn.Layer(2, width, "tanh", seed=seed), [nn.Neuron(width, "tanh", seed=seed)])}
+        self.again = self.parts["hidden"][1][0]
+        self.gains = np.array([Value(1.0), Value(-0.5)], dtype=object)
+        self.name_parameters()
+
+    def __call__(self, x):
+        layer, (neuron,) = self.parts["hidden"]
+        hidden = layer(x)
+        return dot(self.gains.tolist(), [neuron(hidden), self.again([-h for h in hidden])])
 
 
 def train(net, optimizer, engine, seed):
@@ -43,11 +60,11 @@ def go_on(folder, engine):
     """Load every training from the folder, and train on. What another process runs."""
     results = {}
     for name, make in OPTIMIZERS.items():
-        net = load(folder / f"{name}.json")
+        net = load(folder / f"{name}.json", modules=[Net])
         optimizer = make(net.parameters())
         optimizer.load_state_dict(json.loads((folder / f"{name}-optimizer.json").read_text()))
         train(net, optimizer, engine, seed=1)
-        results[name] = [net.state_dict(), optimizer.state_dict()]
+        results[name] = [net.state_dict(), optimizer.state_dict(), predict(net, X).tolist()]
     return results
 
 
@@ -55,13 +72,13 @@ def go_on(folder, engine):
 def test_a_saved_training_goes_on_to_the_bit_in_another_process(tmp_path, engine):
     expected = {}
     for name, make in OPTIMIZERS.items():
-        net = nn.MLP(2, [4, 1], "tanh", seed=0)
+        net = Net(4, seed=0)
         optimizer = make(net.parameters())
         train(net, optimizer, engine, seed=0)
         save(net, tmp_path / f"{name}.json")
         (tmp_path / f"{name}-optimizer.json").write_text(json.dumps(optimizer.state_dict()))
         train(net, optimizer, engine, seed=1)
-        expected[name] = [net.state_dict(), optimizer.state_dict()]
+        expected[name] = [net.state_dict(), optimizer.state_dict(), predict(net, X).tolist()]
     child = subprocess.run(
         [sys.executable, "-P", __file__, tmp_path, engine], capture_output=True, text=True, timeout=300, check=False
     )

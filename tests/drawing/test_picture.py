@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from autograd_lite import Graph, Value, define_op, dot, draw, maximum, tanh, total
 from autograd_lite.drawing.scene import palette
@@ -506,6 +505,7 @@ def test_an_unknown_theme_names_itself():
 def test_a_png_has_the_theme_and_the_scale_that_are_asked_for(renderer, tmp_path):
     picture = draw(lecture())
     picture.save(tmp_path / "J.png", theme="dark", scale=1.0)
+    Image = pytest.importorskip("PIL.Image")
     with Image.open(tmp_path / "J.png") as image:
         assert image.convert("RGB").getpixel((1, 1)) == tuple(bytes.fromhex(palette.PAPER.dark[1:]))
         width = image.width

@@ -328,6 +328,7 @@ class Activation(Module):
 
     def __init__(self, activation: str | Callable[[Any], Any]) -> None:
         self.activation = activation_name(activation)
+        _refuse_softmax(self.activation)
         if self.activation is None:
             raise TypeError(f"an Activation applies a function, got {activation!r}: leave it out")
         self._function: Any = ops.TABLE[self.activation] if isinstance(self.activation, str) else activation
@@ -494,12 +495,8 @@ def activation_name(activation: Any) -> Any:
         return None
     if isinstance(activation, ops.Op) and activation.name in ACTIVATIONS:
         return activation.name
-    if activation in ("softmax", "log_softmax") or activation is functions.softmax:
-        raise ValueError(
-            "softmax is not an activation of one neuron: keep the output linear and train with losses.cross_entropy, which"
-            " contains the softmax; for probabilities, apply softmax to what the net returns"
-        )
     if isinstance(activation, str):
+        _refuse_softmax(activation)
         if activation not in ACTIVATIONS:
             raise ValueError(
                 f"no activation is called {quoted(activation)}; there are {', '.join(ACTIVATIONS)}, and 'linear'"
@@ -515,7 +512,16 @@ def activation_name(activation: Any) -> Any:
     return activation
 
 
+def _refuse_softmax(activation: Any) -> None:
+    if activation in ("softmax", "log_softmax", functions.softmax, functions.log_softmax):
+        raise ValueError(
+            "softmax needs all outputs of a layer, so it is not an activation: keep the output linear and train with"
+            " losses.cross_entropy, which contains the softmax; for probabilities, apply softmax to what the net returns"
+        )
+
+
 def _activation_function(activation: Any) -> Callable[[Value], Value] | None:
+    _refuse_softmax(activation)
     if not isinstance(activation, str):
         return activation  # type: ignore[no-any-return]
     return abs if activation == "abs" else getattr(Value, activation)

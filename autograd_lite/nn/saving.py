@@ -343,6 +343,9 @@ def _check_that_it_loads(net: Module, structure: Any, classes: Classes) -> None:
         again = _made(structure, "net", classes)
     except ValueError as error:
         raise _lost(str(error)) from None
+    for name, value in net._each_value():
+        if not value.is_leaf:
+            raise _lost(f"net.{escaped(name)} is computed by an operation, and would be a number")
     modules, others = dict(net.named_modules()), dict(again.named_modules())
     for name, module in modules.items():
         where = f"net.{escaped(name)}" if name else "net"

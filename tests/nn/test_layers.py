@@ -324,7 +324,12 @@ def test_weights_start_with_the_variance_that_suits_the_activation(activation, i
         (lambda: nn.Sequential([nn.Neuron(2)]), TypeError, r"got a list of them: use Sequential\(\*layers\)"),
         (lambda: nn.Sequential(nn.Neuron(2), nn.Dropout), TypeError, "Dropout is a class: make a module of it"),
         (lambda: nn.MLP(2, [3], output_activation="softmax"), ValueError, "train with losses.cross_entropy"),
-        (lambda: nn.MLP(2, [3], functions.softmax), ValueError, "softmax is not an activation of one neuron"),
+        (
+            lambda: nn.MLP(2, [3], output_activation=functions.softmax),
+            ValueError,
+            "softmax needs all outputs of a layer",
+        ),
+        (lambda: nn.Activation(functions.log_softmax), ValueError, "softmax needs all outputs of a layer"),
         (lambda: nn.MLP(2, [1])([[1, 2], [3, 4], [5, 6]]), ValueError, r"use predict\(net, X\) for many"),
         (lambda: nn.MLP(2, [1])("ab"), TypeError, "a sample must be a sequence of numbers or Values, got str: 'ab'"),
         (lambda: nn.MLP(2, [1])({1: 2, 3: 4}), TypeError, "a sample must be a sequence of numbers or Values, got dict"),
@@ -335,6 +340,12 @@ def test_weights_start_with_the_variance_that_suits_the_activation(activation, i
 def test_wrong_arguments_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_sequential_takes_functions_of_all_outputs():
+    layer = nn.Layer(2, 3, None, seed=0)
+    net = nn.Sequential(layer, functions.softmax)
+    assert [p.data for p in net([1.0, 2.0])] == [p.data for p in functions.softmax(layer([1.0, 2.0]))]
 
 
 # --- Dropout and LayerNorm --------------------------------------------------------------------------------------------

@@ -427,3 +427,10 @@ def test_modules_is_a_list_of_classes(tmp_path, modules):
     save(nn.MLP(1, [1], seed=0), tmp_path / "net.json")
     with pytest.raises(TypeError, match=r"modules takes a list of classes, such as \[MyNet\], got"):
         load(tmp_path / "net.json", modules=modules)
+
+
+def test_a_parameter_that_is_computed_is_refused(tmp_path):
+    neuron = nn.Neuron(2, seed=0)
+    neuron.w[1] = Value(3.0) * 2.0
+    with pytest.raises(TypeError, match=r"net\.w\[1\] is computed by an operation, and would be a number"):
+        save(neuron, tmp_path / "net.json")

@@ -171,3 +171,7 @@ def style_sheet(svg: str) -> str:
 # Fonts whose metrics every renderer knows; the style sheet of an SVG names others of the same widths.
 TEXT_FONT: Final = "Arial"
 NUMBER_FONT: Final = "Courier New"
+FAMILIES: Final = {
+    TEXT_FONT: "Arial,Helvetica,Liberation Sans,Arimo,sans-serif",
+    NUMBER_FONT: "Courier New,Menlo,Consolas,Liberation Mono,DejaVu Sans Mono,monospace",
+}

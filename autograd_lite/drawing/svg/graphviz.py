@@ -145,4 +145,4 @@ def _with_class(match: re.Match[str]) -> str:
     classes = ["mono"] if font == palette.NUMBER_FONT else []
     classes += [name for colour, name in _CLASSES.items() if f'fill="{colour}"' in after]
     attribute = f' class="{" ".join(classes)}"' if classes else ""
-    return f'<text{attribute} {before} font-family="{font}"{after}>'
+    return f'<text{attribute} {before} font-family="{palette.FAMILIES[font]}"{after}>'

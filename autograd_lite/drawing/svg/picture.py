@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,9 @@ from autograd_lite.drawing.scene.nets import SupportsParameters, graph_of_net
 from autograd_lite.drawing.scene.scalar import View, scalar_scene
 from autograd_lite.drawing.svg.graphviz import NoRendererError, finish_svg, render
 from autograd_lite.drawing.svg.sketch import sketch
+from autograd_lite.drawing.text.mermaid import to_mermaid
+from autograd_lite.drawing.text.terminal import to_text
+from autograd_lite.drawing.text.tikz import to_tikz
 from autograd_lite.graph.view import Graph
 from autograd_lite.value import Value
 
@@ -30,7 +33,7 @@ _LARGE: Final = 400  # lines of DOT: a PNG of more would take longer to compress
 _DETAILS: Final = ("auto", "scalar", "neuron", "layer")
 _DIRECTIONS: Final = ("LR", "TB", "RL", "BT")
 _SHOWN: Final = ("data", "grad")
-_ENDINGS: Final = (".svg", ".png", ".pdf", ".dot")
+_ENDINGS: Final = (".svg", ".png", ".pdf", ".dot", ".tex", ".mmd", ".txt")
 
 
 class Picture:
@@ -44,6 +47,8 @@ class Picture:
         The formula, or what the picture is of.
     scene : Scene
         The boxes and the edges with their texts.
+    direction : str
+        Where values flow.
 
     Examples
     --------
@@ -61,13 +66,16 @@ class Picture:
         self.digraph: graphviz.Digraph = to_digraph(scene, direction)
         self.title = scene.title
         self.scene = scene
-        self._direction = direction
+        self.direction = direction
         self._drawn = self.source
         self._finished: dict[str, str] = {}  # by theme
         self._rendered = ("", "")  # a source and its SVG, as the renderer gave it
 
     def __repr__(self) -> str:
         return f"<Picture of {self.title}>"
+
+    def __str__(self) -> str:
+        return to_text(self.scene)
 
     @property
     def source(self) -> str:
@@ -106,7 +114,7 @@ class Picture:
                         "there is neither `dot` nor the embedded renderer, and without them a changed digraph cannot"
                     )
                     raise NoRendererError(f"{message} be drawn: undo the change") from error
-                svg = sketch(self.scene, self._direction)
+                svg = sketch(self.scene, self.direction)
             self._rendered = source, svg
             self._finished.clear()
         return self._rendered[1]
@@ -139,7 +147,10 @@ class Picture:
         return render(source, "png", resolution=round(72 * (min(scale, 1.0) if large else scale)))
 
     def save(self, path: str | os.PathLike[str], *, theme: str | None = None, scale: float = 2.0) -> None:
-        """Write the picture to a file, in the format of its ending: .svg, .png, .pdf or .dot.
+        """Write the picture to a file, in the format of its ending.
+
+        These are .svg, .png, .pdf, .dot (Graphviz), .tex (TikZ, for LaTeX), .mmd (Mermaid, for Markdown), and .txt (as
+        `print` shows it).
 
         There is never a half-written file: it appears whole, or not at all.
 
@@ -164,8 +175,8 @@ class Picture:
         ending = target.suffix.lower()
         if ending == ".svg":
             content = self.svg(theme).encode()
-        elif ending == ".dot":
-            content = self.source.encode()
+        elif ending in _AS_TEXT:
+            content = _AS_TEXT[ending](self).encode()
         elif ending == ".png":
             content = self.png(theme=theme, scale=scale)
         else:
@@ -179,6 +190,14 @@ class Picture:
             "image/svg+xml": svg,
             "text/plain": repr(self),
         }
+
+
+_AS_TEXT: Final[dict[str, Callable[[Picture], str]]] = {
+    ".dot": lambda picture: picture.source,
+    ".tex": lambda picture: to_tikz(picture.scene, picture.direction),
+    ".mmd": lambda picture: to_mermaid(picture.scene, picture.direction),
+    ".txt": lambda picture: f"{picture}\n",
+}
 
 
 def with_still(live: str, still: str, title: str) -> str:

@@ -64,12 +64,54 @@ def sketch(scene: Scene, direction: str) -> str:
     direction : {"LR", "TB", "RL", "BT"}
         Where values flow.
     """
+    placed = _place(scene, direction)
+    upright = direction in ("TB", "BT")
+    header, reach = _header(scene)
+    parts = []
+    for box in scene.boxes:
+        centre, size = placed.centres[box.id], placed.sizes[box.id]
+        reach.append(_beyond(centre, size, 0.5))
+        parts += _box(box, scene.heat, centre, size, placed.lines[box.id])
+    for edge, route in zip(scene.edges, placed.routes):
+        points = route or _circle(placed.centres[edge.head], placed.sizes[edge.head])
+        reach += points
+        parts += _edge(edge, scene, points, upright or not route, 0.0 if upright else placed.room[edge.head])
+    top = len(header) * _LINE + 8.0
+    w = max([place.along for place in reach]) + 2.0 * _MARGIN
+    h = max([place.across for place in reach[len(header) :]]) + top + 2.0 * _MARGIN
+    body = "\n".join([*_write_lines(header, 0.0, -top), *parts])
+    return (
+        f'<svg width="{w:.0f}pt" height="{h:.0f}pt"\n viewBox="0.00 0.00 {w:.2f} {h:.2f}"'
+        ' xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n'
+        f'<g id="graph0" class="graph" transform="translate({_MARGIN} {_MARGIN + top})">\n<title>autograd_lite</title>\n'
+        f'<path fill="{palette.PAPER.light}" d="{_outline(-_MARGIN, -_MARGIN - top, Point(w, h))}"/>\n'
+        f"{body}\n</g>\n</svg>\n"
+    )
+
+
+class _Placed(NamedTuple):
+    """A scene on paper: points to the right and down."""
+
+    centres: dict[str, Point]
+    sizes: dict[str, Point]
+    lines: dict[str, list[_Line]]
+    routes: list[list[Point]]
+    room: dict[str, float]  # before each box, for the labels of the edges that reach it
+
+
+def places(scene: Scene, direction: str) -> list[Point]:
+    """The centre of each box, in points to the right and down."""
+    centres = _place(scene, direction).centres
+    return [centres[box.id] for box in scene.boxes]
+
+
+def _place(scene: Scene, direction: str) -> _Placed:
     lines = {box.id: _lines(box, scene.heat) for box in scene.boxes}
     labelled = Counter(edge.head for edge in scene.edges if edge.label)
     sizes = {box.id: _size(box, lines[box.id], labelled[box.id]) for box in scene.boxes}
     upright = direction in ("TB", "BT")
     edges = [(edge.tail, edge.head) for edge in scene.edges]
-    room: dict[str, float] = {}  # before each box, for the labels of the edges that reach it
+    room: dict[str, float] = {}
     for edge in scene.edges:
         needed = _LINE if upright else _Text(edge.label, 11.0, mono=True).width + 4.0
         room[edge.head] = max(room.get(edge.head, 0.0), needed if edge.label else 0.0)
@@ -83,25 +125,12 @@ def sketch(scene: Scene, direction: str) -> str:
         along = length - place.along if direction in ("RL", "BT") else place.along
         return Point(place.across, along) if upright else Point(along, place.across)
 
-    header, reach = _header(scene)
-    parts = []
-    for box in scene.boxes:
-        reach.append(_beyond(on_paper(centres[box.id]), sizes[box.id], 0.5))
-        parts += _box(box, scene.heat, on_paper(centres[box.id]), sizes[box.id], lines[box.id])
-    for edge, route in zip(scene.edges, routes):
-        points = [on_paper(place) for place in route] or _circle(on_paper(centres[edge.head]), sizes[edge.head])
-        reach += points
-        parts += _edge(edge, scene, points, upright or not route, 0.0 if upright else room[edge.head])
-    top = len(header) * _LINE + 8.0
-    w = max([place.along for place in reach]) + 2.0 * _MARGIN
-    h = max([place.across for place in reach[len(header) :]]) + top + 2.0 * _MARGIN
-    body = "\n".join([*_write_lines(header, 0.0, -top), *parts])
-    return (
-        f'<svg width="{w:.0f}pt" height="{h:.0f}pt"\n viewBox="0.00 0.00 {w:.2f} {h:.2f}"'
-        ' xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">\n'
-        f'<g id="graph0" class="graph" transform="translate({_MARGIN} {_MARGIN + top})">\n<title>autograd_lite</title>\n'
-        f'<path fill="{palette.PAPER.light}" d="{_outline(-_MARGIN, -_MARGIN - top, Point(w, h))}"/>\n'
-        f"{body}\n</g>\n</svg>\n"
+    return _Placed(
+        {box: on_paper(centre) for box, centre in centres.items()},
+        sizes,
+        lines,
+        [[on_paper(point) for point in route] for route in routes],
+        room,
     )
 
 

@@ -1,0 +1,1 @@
+"""A picture as text: for a terminal, for Mermaid, for LaTeX."""

@@ -310,8 +310,17 @@ def _width(text: str) -> int:
 
 
 def _html_table(kind: str, title: str, rows: list[list[str]]) -> str:
-    body = "".join(["<tr>" + "".join([f"<td>{escape(cell)}</td>" for cell in row]) + "</tr>" for row in rows])
+    body = "".join([f"<tr>{''.join(_html_cells(row))}</tr>" for row in rows])
     return f'<table class="{kind}"><caption>{escape(title)}</caption><tbody>{body}</tbody></table>'
+
+
+def _html_cells(row: list[str]) -> Iterable[str]:
+    """The cells of a row; the result stands out, and what comes after it says why."""
+    is_why = [cell.startswith(("where ", "the sum ")) for cell in row]
+    result = len(row) - 1 - any(is_why)
+    for i, cell in enumerate(row):
+        kind = ' class="why"' if is_why[i] else ' class="result"' if i == result else ""
+        yield f"<td{kind}>{escape(cell)}</td>"
 
 
 # The colours stand on white and on black alike, since a notebook's theme need not be the browser's.
@@ -320,7 +329,8 @@ _STYLE: Final = (
     ".autograd-explain table{border-collapse:collapse;margin:0 0 1em;font:13px/1.5 ui-monospace,Menlo,Consolas,monospace}"
     ".autograd-explain caption{caption-side:top;text-align:left;font:600 14px/1.8 system-ui,sans-serif;white-space:nowrap}"
     ".autograd-explain td{text-align:left;padding:1px 1.2em 1px 0;white-space:pre;border:0;background:none}"
-    ".autograd-explain .forward caption,.autograd-explain .forward td:last-child{color:#2b7de0}"
-    ".autograd-explain .backward caption,.autograd-explain .backward td:last-child{color:#d9730d}"
+    ".autograd-explain .forward caption,.autograd-explain .forward td.result{color:#2b7de0}"
+    ".autograd-explain .backward caption,.autograd-explain .backward td.result{color:#d9730d}"
+    ".autograd-explain td.why{opacity:.75}"
     "</style>"
 )

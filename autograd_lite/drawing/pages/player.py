@@ -36,9 +36,10 @@ _MOST_TERMS: Final = 8  # of a sum
 _MOST_LEAVES: Final = 12  # listed at the start
 _ROOM: Final = 90.0  # points: for any number in a box
 _FRAME_WIDTH: Final = 900  # px, about what a notebook's cell has
-_AROUND: Final = 270  # px: the page without the picture
+_AROUND: Final = 350  # px: the page without the picture
 _LOWEST_FRAME: Final = 460
-_HIGHEST_FRAME: Final = 860
+_HIGHEST_FRAME: Final = 940
+_SLIDERS: Final = 110  # px: the sliders where they are open
 
 Step = dict[str, Any]
 
@@ -148,7 +149,8 @@ class Player:
         # A document of its own, without access to the notebook: two players share neither ids, styles nor keys.
         width, height = self._size()
         picture_height = height * min(1.9, max(0.75, _FRAME_WIDTH / width))
-        frame_height = min(_HIGHEST_FRAME, max(_LOWEST_FRAME, round(picture_height) + _AROUND))
+        around = _AROUND if self._ranges is None else _AROUND + _SLIDERS
+        frame_height = min(_HIGHEST_FRAME, max(_LOWEST_FRAME, round(picture_height) + around))
         frame = (
             f'<iframe sandbox="allow-scripts" title="{escape(self.picture.title)}" width="100%" height="{frame_height}"'
             f' style="border:0;border-radius:8px" srcdoc="{escape(self.html())}"></iframe>'

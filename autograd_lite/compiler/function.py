@@ -176,7 +176,7 @@ class CompiledFunction(Locked):
         """
         plan = self._latest()
         with compiling():
-            return write_source(plan.program, self._identifier(), plan.trace.shape, plan.labels, "numpy")
+            return write_source(plan.program, plan.backward, self._identifier(), plan.trace.shape, plan.labels, "numpy")
 
     @property
     def buffered_source(self) -> str:
@@ -205,7 +205,9 @@ class CompiledFunction(Locked):
         data = np.zeros(plan.program.places)
         data[plan.program.parameters] = [parameter.data for parameter in plan.trace.parameters]
         with compiling():
-            return write_source(plan.program, self._identifier(), plan.trace.shape, plan.labels, namespace, data)
+            return write_source(
+                plan.program, plan.backward, self._identifier(), plan.trace.shape, plan.labels, namespace, data
+            )
 
     def _latest(self) -> Plan:
         if not self._plans:

@@ -15,6 +15,7 @@ from autograd_lite.compiler.front.arguments import Arguments
 from autograd_lite.compiler.front.normalise import normalise
 from autograd_lite.compiler.front.scalars import NormalForm
 from autograd_lite.compiler.front.trace import Trace, compiling, trace
+from autograd_lite.compiler.ir.differentiate import Backward, differentiate
 from autograd_lite.compiler.ir.program import Program
 from autograd_lite.compiler.ir.schedule import schedule
 from autograd_lite.compiler.numpy.bind import Bound, Code
@@ -86,7 +87,8 @@ class Plan:
         self.names = argument_names(arguments, function)
         shapes = [array.shape[1:] for array in arguments.arrays]
         self.program: Program = schedule(self.form, list(zip(self.names, shapes, strict=True)))
-        self.code = Code(self.program, with_backward=self.trace.shape == ())
+        self.backward: Backward | None = differentiate(self.program) if self.trace.shape == () else None
+        self.code = Code(self.program, self.backward)
 
     @property
     def labels(self) -> dict[int, str]:

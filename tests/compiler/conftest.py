@@ -8,13 +8,17 @@ from autograd_lite.compiler import plan
 
 @pytest.fixture(autouse=True)
 def checked_programs(monkeypatch):
-    schedule = plan.schedule
+    schedule, differentiate = plan.schedule, plan.differentiate
 
     def checked(form, arguments):
         program = schedule(form, arguments)
         check_program(program)
-        if len(program.outputs) == 1:
-            check_backward(program)
         return program
 
+    def checked_backward(program):
+        backward = differentiate(program)
+        check_backward(program, backward)
+        return backward
+
     monkeypatch.setattr(plan, "schedule", checked)
+    monkeypatch.setattr(plan, "differentiate", checked_backward)

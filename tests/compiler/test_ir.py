@@ -1,5 +1,8 @@
 """The passes between the normal form and the writers, each by itself: grids, index arrays, contractions, expressions."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +11,7 @@ from invariants import check_backward, check_program
 
 from autograd_lite import Value, compile, dot, ops, tanh
 from autograd_lite.compiler import plan as plan_module
-from autograd_lite.compiler.front.trace import compiling
+from autograd_lite.compiler.ir.differentiate import differentiate
 from autograd_lite.compiler.ir.expressions import Expression, calls_of, formula_of, in_order, numpy_name
 from autograd_lite.compiler.ir.grids import find_grids
 from autograd_lite.compiler.ir.program import Block, Part, Program
@@ -239,13 +242,33 @@ def test_a_row_without_a_function_is_replaced_by_its_formula():
 def program():
     w, b = [[Value(0.1 * (i + j)) for j in range(3)] for i in range(2)], Value(0.3)
     f = compile(lambda x, y: (tanh(dot(w[0], x, b)) + tanh(dot(w[1], x, b)) - y) ** 2)
-    with compiling():
-        return f.plan(np.ones((2, 3)), np.ones(2)).program
+    return f.plan(np.ones((2, 3)), np.ones(2)).program
 
 
 def test_a_sound_program_passes(program):
     check_program(program)
-    check_backward(program)
+    check_backward(program, differentiate(program))
+
+
+def test_a_backward_pass_in_another_order_is_found(program):
+    backward = differentiate(program)
+    backward.sends.reverse()
+    with pytest.raises(AssertionError, match="before it is sent"):
+        check_backward(program, backward)
+
+
+def test_a_backward_pass_that_leaves_out_a_parameter_is_found(program):
+    backward = differentiate(program)
+    backward.sends[:] = [send for send in backward.sends if send.target.batched]
+    with pytest.raises(AssertionError, match="no gradient"):
+        check_backward(program, backward)
+
+
+def test_a_backward_pass_prints_what_is_sent_where(program):
+    lines = str(differentiate(program)).splitlines()
+    assert lines[0].startswith("d_values[")
+    assert any(line.startswith("d_parameters[0:") for line in lines)
+    assert any(line.endswith("->glk") for line in lines)
 
 
 def test_a_program_that_reads_what_is_not_yet_computed_is_found(program):
@@ -268,3 +291,18 @@ def test_a_program_that_leaves_out_a_number_is_found(program):
 
 def test_every_program_of_these_tests_is_checked():
     assert plan_module.schedule.__name__ == "checked"
+    assert plan_module.differentiate.__name__ == "checked_backward"
+
+
+def test_the_page_of_the_compiler_names_what_is_in_the_code():
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "explanation" / "compiler.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (?:`(\w+)`: )?.*? \| (.*) \|$", page.partition("## Where to read the code")[2], re.MULTILINE
+    )
+    files = [(folder, *found) for folder, cell in rows for found in re.findall(r"`(\w+\.py)` \(([^)]*)\)", cell)]
+    assert len(files) > 12
+    for folder, file, names in files:
+        source = (root / "autograd_lite" / "compiler" / folder / file).read_text(encoding="utf-8")
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"^(class|def) {name}\b", source, re.MULTILINE), (file, name)

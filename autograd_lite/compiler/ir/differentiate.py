@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import ops
-from autograd_lite.compiler.ir.expressions import Expression
+from autograd_lite.compiler.ir.expressions import Expression, in_order
 from autograd_lite.compiler.ir.program import Part, Program, Statement
 from autograd_lite.compiler.ir.rows import Index, Rows, strides_of
 from autograd_lite.graph.rules import Symbol, recorded
@@ -57,10 +57,36 @@ class Send:
     with_bias: Send | None = None  # the same with the bias as a last column of the weights
     in_weights: bool = False  # whether the gradient of a bias comes with that of the weights
 
+    def __str__(self) -> str:
+        array = "d_values" if self.target.batched else "d_parameters"
+        rows = np.unique(self.target.index)
+        where = f"{rows[0]}" if len(rows) == 1 else f"{rows[0]}:{rows[-1] + 1}"
+        return f"{array}[{where}] {'+=' if self.add else '='} {_describe(self.value)}"
 
-def differentiate(program: Program) -> list[Send]:
+
+@dataclass(frozen=True)
+class Backward:
+    """The backward pass: its instructions in order."""
+
+    sends: list[Send]
+
+    def __str__(self) -> str:
+        return "\n".join([str(send) for send in self.sends])
+
+
+def _describe(value: Expression | Part | Partial) -> str:
+    if isinstance(value, Partial):
+        return f"the gradient times a local derivative of {value.op.name}, number by number"
+    if isinstance(value, Part):
+        return value.spec or " * ".join(["rows"] * len(value.factors))
+    if not isinstance(value.root, Symbol):
+        return str(value.root)
+    return ", ".join([x.op.name for x in in_order(value.root) if x.op is not None]) or "rows"
+
+
+def differentiate(program: Program) -> Backward:
     """The backward pass of a program, from the gradients of its outputs."""
-    return _Differentiator(program).run()
+    return Backward(_Differentiator(program).run())
 
 
 class _Differentiator:

@@ -79,17 +79,19 @@ def in_order(root: Symbol | float) -> list[Symbol]:
     """The symbols of an expression, each once and after its operands."""
     found: list[Symbol] = []
     seen: set[int] = set()
-    stack = [(root, False)]
+    stack: list[Symbol | float] = [root]
     while stack:
-        symbol, is_done = stack.pop()
-        if not isinstance(symbol, Symbol):
+        symbol = stack[-1]
+        if not isinstance(symbol, Symbol) or id(symbol) in seen:
+            stack.pop()
             continue
-        if is_done:
-            found.append(symbol)
-        elif id(symbol) not in seen:
+        waiting = [x for x in symbol.operands if isinstance(x, Symbol) and id(x) not in seen]
+        if waiting:
+            stack += reversed(waiting)
+        else:
             seen.add(id(symbol))
-            stack.append((symbol, True))
-            stack += [(x, False) for x in reversed(symbol.operands)]
+            found.append(symbol)
+            stack.pop()
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.compiler.ir.differentiate import differentiate
+from autograd_lite.compiler.ir.differentiate import Backward
 from autograd_lite.compiler.ir.program import Program
 from autograd_lite.compiler.numpy.emit import Emitter
 from autograd_lite.compiler.numpy.operands import SAMPLES
@@ -23,19 +23,18 @@ class Code:
     ----------
     program : Program
         What to write.
-    with_backward : bool
-        Whether to write the backward pass as well.
+    backward : Backward or None
+        Its backward pass, if that is wanted.
     """
 
-    def __init__(self, program: Program, with_backward: bool) -> None:
+    def __init__(self, program: Program, backward: Backward | None) -> None:
         emitter = Emitter(program)
         operands = emitter.operands
         for statement in program.statements:
             emitter.statement(statement)
         forward, operands.lines = operands.lines, []
-        if with_backward:
-            for send in differentiate(program):
-                emitter.send(send)
+        for send in backward.sends if backward is not None else []:
+            emitter.send(send)
         self.source = _function("forward", forward) + "\n\n" + _function("backward", operands.lines)
         self.code: CodeType = _compiled(self.source)
         self.rows, self.places = program.rows, program.places

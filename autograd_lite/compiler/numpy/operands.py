@@ -77,7 +77,8 @@ class Operands:
         d = "d_" if rows.gradient else ""
         if not rows.batched and (known := self._parameters.get(rows.index.tobytes())) is not None:
             return d + known
-        lowest, highest = self._block_at[rows.batched][[rows.index.min(), rows.index.max()]].tolist()
+        ends = [rows.index.flat[0]] * 2 if rows.index.size == 1 else [rows.index.min(), rows.index.max()]
+        lowest, highest = self._block_at[rows.batched][ends].tolist()
         return d + (self.program.blocks[lowest].name if lowest == highest >= 0 else "rows" if rows.batched else "p")
 
     def view(self, rows: Rows, samples: str | None = None, index: Index | None = None) -> str:
@@ -140,4 +141,4 @@ class Operands:
 
 
 def _same_order(index: Index, moved: Index) -> bool:
-    return bool((index.ravel() == moved.ravel()).all())
+    return index is moved or np.array_equal(index.ravel(), moved.ravel())

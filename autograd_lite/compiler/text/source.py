@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.compiler.front.scalars import Scalar
-from autograd_lite.compiler.ir.differentiate import differentiate
+from autograd_lite.compiler.ir.differentiate import Backward
 from autograd_lite.compiler.ir.program import Program
 from autograd_lite.compiler.ir.rows import Rows
 from autograd_lite.compiler.text.algebra import short
@@ -19,6 +19,7 @@ from autograd_lite.compiler.text.writer import Writer
 
 def write_source(
     program: Program,
+    backward: Backward | None,
     name: str,
     shape: tuple[int, ...],
     labels: dict[int, str],
@@ -31,6 +32,8 @@ def write_source(
     ----------
     program : Program
         What to write.
+    backward : Backward or None
+        Its backward pass, if the function has one result.
     name : str
         The name of the function.
     shape : tuple of int
@@ -50,14 +53,14 @@ def write_source(
         writer.statement(s)
     forward, writer.lines = writer.lines, []
     result = _result(program, writer, shape)
-    backward = _backward(program, writer, result) if shape == () else []
+    gradient = _gradient(program, backward, writer, result) if backward is not None else []
     unpack = [f'{a.name} = parameters["{a.name}"]' for a in writer.names.parameters]
     load = [line for array, given in zip(writer.names.inputs, program.input_shapes) for line in _load(array, given)]
     signature = ", ".join(["parameters", *[a.name for a in writer.names.inputs]])
     samples = [f"n = len({writer.names.inputs[0].name})"]
     parts = [_define(name, signature, unpack, samples, load, [*forward, f"return {result}"])]
-    if backward:
-        parts.append(_define(f"{name}_and_gradient", signature, unpack, samples, load, [*forward, *backward]))
+    if gradient:
+        parts.append(_define(f"{name}_and_gradient", signature, unpack, samples, load, [*forward, *gradient]))
     constants = [f"{n} = {library.array(v)}" for n, v in writer.names.constants.items()]
     if parameters is None:
         return "\n\n\n".join(["\n".join(constants)] * bool(constants) + parts[-1:])
@@ -106,14 +109,14 @@ def _output(output: Scalar | float, row: int, writer: Writer) -> str:
     return text if output.batched else f"{text} + zeros((n,))"
 
 
-def _backward(program: Program, writer: Writer, result: str) -> list[str]:
+def _gradient(program: Program, backward: Backward, writer: Writer, result: str) -> list[str]:
     (output, row) = program.outputs[0]
     if not isinstance(output, float):
         _, (array,) = writer.names.homes_of(output.batched, np.array(row))
         name = "d_" + array.name
         writer.lines.append(f"{name} = ones({array.shape_text})" + (" / n" if output.batched else ""))
         writer.started.add(name)
-    for send in differentiate(program):
+    for send in backward.sends:
         writer.send(send)
     for array in writer.names.parameters:
         if "d_" + array.name not in writer.started:

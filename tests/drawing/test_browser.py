@@ -453,6 +453,7 @@ def test_formulas_and_edges_follow_a_moved_leaf(live):
     assert live.locator("#e0 text").text_content() == "4"
     go(live, 11)
     assert "∂c/∂w = x = 4 dJ/dw = dJ/dc · ∂c/∂w = 14 × 4 = 56" in panel(live)
+    live.locator("#e0 .wide").hover(force=True)
     assert "∂c / ∂w = 4" in live.locator("#e0 title").text_content()
 
 
@@ -548,3 +549,18 @@ def test_the_address_says_step_theme_and_speed(open_page, tmp_path):
 def test_a_theme_that_python_fixed_is_the_pages(open_page):
     page = open_page(steps(small_graph(), theme="dark").html())
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(21, 24, 30)"
+
+
+def test_a_large_picture_is_fitted_and_zoomed(open_page):
+    y = Value(1.0, "x")
+    for _ in range(12):
+        y = (y * 2.0).tanh()
+    page = open_page(steps(named(y, "y")).html())
+    width = "document.querySelector('#stage svg').getBoundingClientRect().width"
+    whole = page.evaluate(width)
+    assert whole > 1000
+    page.locator("#whole").click()
+    assert page.evaluate(width) <= 1000
+    page.locator("#closer").click()
+    page.locator("#closer").click()
+    assert page.evaluate(width) == pytest.approx(min(1.0, 976 / whole) * 1.25**2 * whole, rel=0.02)

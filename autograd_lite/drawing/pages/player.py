@@ -112,7 +112,10 @@ class Player:
                 for leaf in movable
                 if place[leaf] not in program["fixed"]
             ],
-            "steps": self._templates,
+            "steps": [
+                _without_blanks({**step, "lines": [_without_blanks(line) for line in step["lines"]]})
+                for step in self._templates
+            ],
             "program": program,
             "opened": self._ranges is not None,
         }
@@ -311,6 +314,11 @@ def _filled(step: Step, lines: Templates, number_of: Callable[[str], float]) -> 
     ]
     heading = lines.filled(step["heading"], number_of)
     return {**step, "heading": heading, "lines": [fill(line) for line in step["lines"]], "grad": grad}
+
+
+def _without_blanks(part: Step) -> Step:
+    """A part of the page without what is empty."""
+    return {key: value for key, value in part.items() if value not in (None, "", [])}
 
 
 def _places(walk: Walk) -> list[int]:

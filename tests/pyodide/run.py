@@ -67,6 +67,7 @@ LEFT_OUT = {
     "derivatives/test_transforms.py::test_minimize_finds_the_valley_of_rosenbrock",
     "derivatives/test_transforms.py::test_minimize_passes_options_on_and_takes_any_structure",
     "derivatives/test_transforms.py::test_minimize_of_one_number",
+    "derivatives/test_transforms.py::test_minimize_names_the_methods_where_one_is_unknown",
     "training/test_fit.py::test_the_demo_of_micrograd_reaches_every_sample",
 }
 

@@ -46,6 +46,7 @@ from autograd_lite import (
 from autograd_lite._support.callers import SourceLine
 from autograd_lite.compiler import plan
 from autograd_lite.compiler.check import Kinds
+from autograd_lite.compiler.numpy import bind
 
 UNARY = [op for op in ops.TABLE.values() if op.public and op.arity == 1]
 BINARY = [op for op in ops.TABLE.values() if op.public and op.arity == 2]
@@ -480,6 +481,20 @@ def test_a_large_batch():
     parts = [compiled.backward(X[i : i + 100], y[i : i + 100]) for i in range(0, 10_000, 100)]
     assert whole == pytest.approx(np.mean(parts), rel=1e-12)
     np.testing.assert_allclose(gradient, [p.grad / 100 for p in flat(parameters)], rtol=1e-10, atol=1e-14)
+
+
+def test_a_long_program_is_several_functions(monkeypatch):
+    monkeypatch.setattr(bind, "_LONGEST", 3)
+    f, parameters, x_shape, y_shape = mlp_by_hand(random.Random(1), 6)
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(5, *x_shape)), draw.uniform(size=(5, *y_shape))
+    program = assert_same(f, flat(parameters), X, y)
+    code = program.plan(X, y).code
+    functions = program.buffered_source.split("\n\n")
+    assert len(functions) == len(code.code) > 6
+    assert {text.count("\n") for text in functions if text.startswith("def _")} <= {1, 2, 3}
+    copy = pickle.loads(pickle.dumps(code))
+    assert [function.co_code for function in copy.code] == [function.co_code for function in code.code]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import CodeType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from autograd_lite.compiler.ir.differentiate import Backward
 from autograd_lite.compiler.ir.program import Program
 from autograd_lite.compiler.numpy.emit import Emitter
 from autograd_lite.compiler.numpy.operands import SAMPLES
+
+# Lines of a function. A longer one is cut into several, because Python compiles these with less memory and in less time.
+_LONGEST: Final = 1000
 
 
 class Code:
@@ -35,8 +38,8 @@ class Code:
         forward, operands.lines = operands.lines, []
         for send in backward.sends if backward is not None else []:
             emitter.send(send)
-        self.source = _function("forward", forward) + "\n\n" + _function("backward", operands.lines)
-        self.code: CodeType = _compiled(self.source)
+        self.source = "\n\n".join([*_functions("forward", forward), *_functions("backward", operands.lines)])
+        self.code: list[CodeType] = _compiled(self.source)
         self.rows, self.places = program.rows, program.places
         self.ones, self.fillers, self.numbers = program.ones, program.fillers, program.constants
         # Each output: whether it is a row of the array, and which; or a constant.
@@ -44,6 +47,11 @@ class Code:
             x if isinstance(x, float) else (x.batched, row) for x, row in program.outputs
         ]
         self.buffers, self.views, self.constants = operands.buffers, operands.views, operands.constants
+
+    def define(self, namespace: dict[str, Any]) -> None:
+        """Define `forward` and `backward` in a namespace that holds the arrays."""
+        for function in self.code:
+            exec(function, namespace)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "code"}
@@ -102,7 +110,7 @@ class Bound:
         for name, view in code.views.items():
             arrays[name] = view.make(arrays)
         namespace: dict[str, Any] = {**_FUNCTIONS, **arrays}
-        exec(code.code, namespace)
+        code.define(namespace)
         self.forward = namespace["forward"]
         self.backward = namespace["backward"]
         for output in code.outputs:
@@ -127,12 +135,25 @@ class Bound:
         return self._output.dot(self._weights)
 
 
-def _compiled(source: str) -> CodeType:
-    return compile(source, "<compiled by autograd_lite>", "exec")
+def _compiled(source: str) -> list[CodeType]:
+    """The functions of a source, each compiled by itself, so that Python holds the syntax tree of one at a time."""
+    functions = ["def " + text for text in source.removeprefix("def ").split("\n\ndef ")]
+    return [compile(function, "<compiled by autograd_lite>", "exec") for function in functions]
+
+
+def _functions(name: str, lines: list[str]) -> list[str]:
+    """The text of a function without arguments, after those that it calls if it is long."""
+    if len(lines) <= _LONGEST:
+        return [_function(name, lines or ["pass"])]
+    parts = [lines[i : i + _LONGEST] for i in range(0, len(lines), _LONGEST)]
+    names = [
+        f"_{name}{i}" for i in range(1, len(parts) + 1)
+    ]  # no operand is called so: theirs is `…_1`, `z1`, `a1` or `s1`
+    return [*map(_function, names, parts), _function(name, [f"{own}()" for own in names])]
 
 
 def _function(name: str, lines: list[str]) -> str:
-    return "\n    ".join([f"def {name}():", *(lines or ["pass"])])
+    return "\n    ".join([f"def {name}():", *lines])
 
 
 _FUNCTIONS: dict[str, Any] = {

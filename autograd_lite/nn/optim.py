@@ -118,11 +118,14 @@ class Optimizer:
         self._state: dict[str, Any] = {}
         self._owners: list[Value] = []
 
+    _is_started: bool = False  # whether nothing was set since the last step on arrays
+
     if not TYPE_CHECKING:  # where a type checker sees it, it takes any name for an attribute
 
         def __setattr__(self, name: str, value: Any) -> None:
             check = self._checks.get(name)
-            super().__setattr__(name, value if check is None else check(name, value))
+            object.__setattr__(self, name, value if check is None else check(name, value))
+            self.__dict__["_is_started"] = False
 
     @property
     def _initial_state(self) -> dict[str, float]:
@@ -174,11 +177,15 @@ class Optimizer:
         """
         if self.clip_norm is not None or self.clip_value is not None:
             gradients = _to_array(self._clipped(gradients.tolist()))
-        state = self._started()
-        self._owners = self.params  # spares comparing them at the next step
+        state = self._state if self._is_started else self._started()
         parameters, *remembered = self.update(parameters, gradients, self.lr, *map(_to_array, state.values()))
-        self._state = dict(zip(state, remembered))
-        self.steps += 1
+        # Past the checks of settings, which a quick step would notice: none is set here.
+        own = vars(self)
+        own["steps"] += 1
+        if state:
+            own["_state"] = dict(zip(state, remembered))
+        if not self._is_started:
+            own["_owners"], own["_is_started"] = self.params, True  # the list itself, which spares comparing it
         return parameters
 
     def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:

@@ -148,6 +148,7 @@ class CompiledTrainer:
         )
         self._bounds: dict[int, Bound] = {}
         statements = self._plan.program.statements
+        self._code = self._plan.code
         self._is_total = all(s.op is None or s.op.name in _TOTAL_OPERATIONS for s in statements)
         _, first = np.unique(self.y, axis=0, return_index=True)
         if len(first) in _CLASSES:
@@ -219,7 +220,7 @@ class CompiledTrainer:
 
     def loss_and_gradient(self, batch: Sequence[int]) -> float:
         """Return the mean loss over the samples with these numbers, and keep its gradient."""
-        sizes = shard_sizes(len(batch), self._plan.code.rows, self._shards)
+        sizes = shard_sizes(len(batch), self._code.rows, self._shards)
         if len(sizes) > 1:
             shards = self._samples.cut(batch, sizes)
             results = self._runner.results(self._shard_program, self._parameters.given, shards)
@@ -237,7 +238,7 @@ class CompiledTrainer:
         bound = self._bounds.get(len(batch))
         if bound is None:
             parameters = self._parameters
-            bound = Bound(self._plan.code, len(batch), np.float64, parameters.data, parameters.gradient)
+            bound = Bound(self._code, len(batch), np.float64, parameters.data, parameters.gradient)
             self._bounds[len(batch)] = bound
         self._samples.load(bound, batch)
         return bound

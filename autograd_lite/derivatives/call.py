@@ -9,7 +9,7 @@ from typing import Any
 from autograd_lite import ops
 from autograd_lite._support.text import escaped
 from autograd_lite.contexts import is_recording, recording
-from autograd_lite.derivatives.objections import calls
+from autograd_lite.derivatives.objections import current_call
 from autograd_lite.derivatives.passes import gradients, substitute
 from autograd_lite.derivatives.trees import Tree, as_number, to_array
 from autograd_lite.functions import Scalar
@@ -56,16 +56,16 @@ class Call:
             else:
                 for i, part in self.parts(self.leaves).items():
                     lifted[i] = part
-            self.outer = calls.get()
+            self.outer = current_call.get()
             try:
-                calls.set(self)
+                current_call.set(self)
                 if self.is_quiet:
                     with recording():
                         self.output = f(*lifted, **kwargs)
                 else:
                     self.output = f(*lifted, **kwargs)
             finally:
-                calls.set(self.outer)  # also after an interrupt that came just when it was set
+                current_call.set(self.outer)  # also after an interrupt that came just when it was set
         finally:
             end_call()
 
@@ -144,12 +144,12 @@ class Call:
         start = 0
         for i, tree in zip(self.positions, self.trees, strict=True):
             contents = []
-            for block in tree.blocks:
-                stop = start + len(block.numbers)
+            for part in tree.parts:
+                stop = start + len(part.numbers)
                 columns = [x for row in range(0, len(numbers), width or 1) for x in numbers[row + start : row + stop]]
-                contents.append(to_array(columns, (*shape, *block.shape)))
+                contents.append(to_array(columns, (*shape, *part.shape)))
                 start = stop
-            parts[i] = tree.map_blocks(contents)
+            parts[i] = tree.map_parts(contents)
         return parts
 
     def slopes(self, y: Value) -> list[Value]:

@@ -18,12 +18,12 @@ from autograd_lite.ops import TABLE
 from autograd_lite.value import Value, set_objector
 
 # The innermost `Call` of a function that is being differentiated in this task; each knows the one around it.
-calls: Final[ContextVar[Any]] = ContextVar("calls", default=None)
+current_call: Final[ContextVar[Any]] = ContextVar("current_call", default=None)
 
 
 def _object_to(what: str, value: Value, other: object) -> None:
     leaves = set()
-    call = calls.get()
+    call = current_call.get()
     while call is not None:
         leaves.update([id(leaf) for leaf in call.leaves])
         call = call.outer
@@ -54,7 +54,7 @@ def _reader() -> object:
     while frame is not None:
         module = frame.f_globals.get("__name__")
         if module == "autograd_lite.derivatives.call":
-            call = calls.get()
+            call = current_call.get()
             return None if call is None else call.f
         if module != "autograd_lite.value":
             return _running(frame)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from autograd_lite import ops
 from autograd_lite.functions import Scalar
+from autograd_lite.graph.chain import edges_backward
 from autograd_lite.graph.operators import Arithmetic
 from autograd_lite.ops import ADD, MUL, NEG, SUB, Op
 from autograd_lite.value import Value, tangents_of
@@ -110,19 +111,17 @@ class Simplifier:
             known[key] = node = make(*operands)
         return node
 
-    def partials(self, node: Value) -> list[tuple[Value, Scalar]]:
-        """Each parent of a node, with the local derivative written out."""
+    def partials(self, node: Value) -> Sequence[Scalar]:
+        """The local derivatives of a node, written out, one for each operand."""
         op = node.op
         assert op is not None
         operands = node.operands
         if op in _ONLY_SELECTING:
-            partials: Sequence[Scalar] = op.partials(*operands, node)
-        elif ops.TABLE.get(op.name) is op:
-            symbols = [_Symbol(x, self) if isinstance(x, Value) else x for x in operands]
-            partials = [_unwrapped(partial) for partial in op.partials(*symbols, _Symbol(node, self))]
-        else:
-            partials = _users_partials(op, operands, node)
-        return [(x, partial) for x, partial in zip(operands, partials, strict=True) if isinstance(x, Value)]
+            return op.partials(*operands, node)
+        if ops.TABLE.get(op.name) is not op:
+            return _users_partials(op, operands, node)
+        symbols = [_Symbol(x, self) if isinstance(x, Value) else x for x in operands]
+        return [_unwrapped(partial) for partial in op.partials(*symbols, _Symbol(node, self))]
 
 
 def _subtract(simplifier: Simplifier, x: Scalar, y: Scalar) -> Scalar | None:
@@ -238,14 +237,15 @@ def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Scala
                     children.append(node)
                     break
     adjoint: dict[int, Scalar] = {id(y): 1.0}
-    for node in reversed(children):
-        gradient = adjoint.get(id(node))
-        if gradient is not None:
-            for parent, partial in simplifier.partials(node):
-                at = id(parent)
-                if at in between:
-                    part = simplifier.multiply(partial, gradient)
-                    adjoint[at] = simplifier.add(adjoint[at], part) if at in adjoint else part
+
+    def partials(node: Value) -> Sequence[Scalar]:
+        return simplifier.partials(node) if id(node) in adjoint else ()
+
+    for child, parent, partial in edges_backward(children, partials):
+        at = id(parent)
+        if at in between:
+            part = simplifier.multiply(partial, adjoint[id(child)])
+            adjoint[at] = simplifier.add(adjoint[at], part) if at in adjoint else part
     return [adjoint.get(id(x), 0.0) for x in xs]
 
 
@@ -255,8 +255,8 @@ def forward(y: Value, direction: Mapping[Value, Scalar], simplifier: Simplifier)
     for node in y.topological_order():
         moved = direction.get(node)
         if node.op is not None and not _is_flat(node) and any(parent in tangent for parent in node.parents):
-            for parent, partial in simplifier.partials(node):
-                if parent in tangent:
+            for parent, partial in zip(node.operands, simplifier.partials(node), strict=True):
+                if isinstance(parent, Value) and parent in tangent:
                     part = simplifier.multiply(partial, tangent[parent])
                     moved = part if moved is None else simplifier.add(moved, part)
         if moved is not None:

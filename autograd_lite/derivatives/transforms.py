@@ -270,11 +270,11 @@ def _jacobian(call: Call, outputs: Tree, remembers: bool, choice: _Choice, posit
     numbers = _rows(call, outputs.numbers, remembers)
     answers = []
     start = 0
-    for block in outputs.blocks:
-        stop = start + width * len(block.numbers)
-        answers.append(choice.answer(positions, call.parts_of_rows(numbers[start:stop], block.shape)))
+    for part in outputs.parts:
+        stop = start + width * len(part.numbers)
+        answers.append(choice.answer(positions, call.parts_of_rows(numbers[start:stop], part.shape)))
         start = stop
-    return outputs.map_blocks(answers)
+    return outputs.map_parts(answers)
 
 
 def _rows(call: Call, ys: Sequence[Scalar], remembers: bool) -> list[Scalar]:

@@ -12,7 +12,7 @@ from autograd_lite.functions import Scalar
 from autograd_lite.value import Value, count_values
 
 
-class Block(NamedTuple):
+class Part(NamedTuple):
     """A number by itself (its shape is `()`), or the numbers of one array."""
 
     name: str
@@ -43,47 +43,47 @@ class Tree:
     {'w': [10.0, 20.0], 'b': 30.0}
     """
 
-    __slots__ = ("_blocks", "name", "numbers", "structure")
+    __slots__ = ("_parts", "name", "numbers", "structure")
 
     def __init__(self, structure: object, name: str) -> None:
         self.structure: Final = structure
         self.name: Final = name
-        self._blocks: list[Block] | None = None
-        if type(structure) is list and count_values(structure) >= 0:  # the usual structures, without blocks
+        self._parts: list[Part] | None = None
+        if type(structure) is list and count_values(structure) >= 0:  # the usual structures, without parts
             self.numbers: list[Scalar] = structure
         elif type(structure) is float or type(structure) is Value:
             self.numbers = [structure]
         else:
-            self.numbers = [number for block in self.blocks for number in block.numbers]
+            self.numbers = [number for part in self.parts for number in part.numbers]
 
     @property
-    def blocks(self) -> list[Block]:
+    def parts(self) -> list[Part]:
         """The numbers by themselves and the arrays, in order."""
-        if self._blocks is None:
+        if self._parts is None:
             try:
-                self._blocks = list(_blocks(self.structure, self.name))
+                self._parts = list(_parts(self.structure, self.name))
             except RecursionError:
                 raise TypeError(f"{self.name} is nested too deeply, or contains itself") from None
-        return self._blocks
+        return self._parts
 
     @property
     def is_number(self) -> bool:
         """Whether the structure is one number."""
-        return [(block.name, block.shape) for block in self.blocks] == [(self.name, ())]
+        return [(part.name, part.shape) for part in self.parts] == [(self.name, ())]
 
     @property
     def names(self) -> list[str]:
         """Where each number stands."""
-        return [name for block in self.blocks for name in _names(block.name, block.shape)]
+        return [name for part in self.parts for name in _names(part.name, part.shape)]
 
     def fill(self, numbers: Iterable[Scalar]) -> Any:
         """Other numbers in the same structure."""
-        if self._blocks is None:  # one number, or a list of them
+        if self._parts is None:  # one number, or a list of them
             return list(numbers) if type(self.structure) is list else next(iter(numbers))
-        return self.map_blocks(split(numbers, self.blocks, to_array))
+        return self.map_parts(split(numbers, self.parts, to_array))
 
-    def map_blocks(self, contents: Iterable[Any]) -> Any:
-        """Anything in the same structure, one thing for each block."""
+    def map_parts(self, contents: Iterable[Any]) -> Any:
+        """Anything in the same structure, one thing for each part."""
         return refilled(self.structure, contents)
 
     def matches(self, other: Tree) -> bool:
@@ -93,12 +93,12 @@ class Tree:
 
 
 def split(
-    numbers: Iterable[Scalar], blocks: Sequence[Block], make: Callable[[list[Scalar], tuple[int, ...]], Any]
+    numbers: Iterable[Scalar], parts: Sequence[Part], make: Callable[[list[Scalar], tuple[int, ...]], Any]
 ) -> Iterator[Any]:
-    """Deal numbers out to blocks, and make each block's array of its share."""
+    """Deal numbers out to parts, and make each part's array of its share."""
     rest = iter(numbers)
-    for block in blocks:
-        yield make([next(rest) for _ in block.numbers], block.shape)
+    for part in parts:
+        yield make([next(rest) for _ in part.numbers], part.shape)
 
 
 def to_array(numbers: Sequence[Scalar], shape: tuple[int, ...]) -> Any:
@@ -135,26 +135,26 @@ def _is_array(x: object) -> bool:
     return numpy is not None and isinstance(x, numpy.ndarray) and x.ndim > 0
 
 
-def _blocks(structure: Any, name: str) -> Iterator[Block]:
+def _parts(structure: Any, name: str) -> Iterator[Part]:
     for place, item in named_items(structure, name):
         if _is_array(item):
-            yield _block_of_array(item, place)
+            yield _part_of_array(item, place)
         elif isinstance(item, (set, frozenset)):
             raise TypeError(
                 f"{escaped(place)} is a {type(item).__name__}, whose numbers have no order: use a list or a tuple"
             )
         else:
-            yield Block(place, (), [as_number(item, place)])
+            yield Part(place, (), [as_number(item, place)])
 
 
-def _block_of_array(array: Any, name: str) -> Block:
+def _part_of_array(array: Any, name: str) -> Part:
     flat, places = array.ravel().tolist(), _names(name, array.shape)
     for x, place in zip(flat, places, strict=True):
         if isinstance(x, (list, tuple, dict)) or _is_array(x):
             raise TypeError(
                 f"{escaped(name)} is a ragged array: {escaped(place)} is a {type(x).__name__}, not a number"
             )
-    return Block(name, array.shape, [as_number(x, place) for x, place in zip(flat, places, strict=True)])
+    return Part(name, array.shape, [as_number(x, place) for x, place in zip(flat, places, strict=True)])
 
 
 def _names(name: str, shape: tuple[int, ...]) -> list[str]:

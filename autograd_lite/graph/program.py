@@ -262,7 +262,7 @@ class _Writer:
         language, leaves = self.language, [node for node in self.nodes if node.op is None]
         for node in self.nodes:
             if node.op is not None:
-                operands = [self.names[x] if isinstance(x, Value) else self._number(x) for x in node.operands]
+                operands = [self.names[x] if isinstance(x, Value) else self._literal(x) for x in node.operands]
                 self.lines.append(language.assign.format(self.names[node], self._apply(node.op, operands)))
         if gradient:
             self._write_backward()
@@ -270,7 +270,7 @@ class _Writer:
         arguments = [
             f"double {self.names[leaf]}"
             if self.kind == "c"
-            else f"{self.names[leaf]}={self._number(leaf.data).strip('()')}"
+            else f"{self.names[leaf]}={self._literal(leaf.data).strip('()')}"
             for leaf in leaves
         ]
         results = [f"d_{self.names[leaf]}" for leaf in leaves]
@@ -319,7 +319,7 @@ class _Writer:
 
     def _term(self, term: Term, uses: Counter[int], known: dict[int, str], op: Op) -> str:
         if not isinstance(term, Symbol):
-            return self._number(term)
+            return self._literal(term)
         if term.op is None:
             return str(term.name)
         if id(term) in known:
@@ -351,7 +351,7 @@ class _Writer:
         sequence = self.language.sequence.format(", ".join(operands), n=len(operands))
         return self.language.rows[row or op.name].format(*operands, list=sequence)
 
-    def _number(self, x: float) -> str:
+    def _literal(self, x: float) -> str:
         if math.isfinite(x):
             text = repr(x)
         else:

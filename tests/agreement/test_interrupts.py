@@ -15,7 +15,7 @@ import pytest
 import autograd_lite
 from autograd_lite import Value, compile, data, dot, fit, grad, jacobian, losses, nn, no_grad, optim, predict
 from autograd_lite.contexts import is_recording, open_blocks
-from autograd_lite.derivatives.objections import calls
+from autograd_lite.derivatives.objections import current_call
 from autograd_lite.value import _passes, gradients_of, tangents_of
 
 PACKAGE = os.path.dirname(autograd_lite.__file__) + os.sep
@@ -125,7 +125,7 @@ def unchanged():
     assert is_recording()
     assert (v * 2.0).parents == (v,)
     assert np.geterr() == errors
-    assert calls.get() is None
+    assert current_call.get() is None
     assert gc.isenabled()
     assert open_blocks.watching == []
     assert open_blocks.count == 0

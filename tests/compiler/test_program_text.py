@@ -16,7 +16,7 @@ from autograd_lite import (
     sqrt,
     tanh,
 )
-from autograd_lite.compiler.text.algebra import POWER, Factor, Product, Sum, number, product_of
+from autograd_lite.compiler.text.algebra import POWER, Factor, Product, Sum, constant, product_of
 from autograd_lite.compiler.text.names import select
 
 
@@ -331,22 +331,22 @@ MATRICES = product_of("A @ x", 2)
         (X.times(Y), "x * y"),
         (X.times(X), "x**2"),
         (-X.times(Y), "-x * y"),
-        (X.times(number(-1.0)), "-x"),
-        (X.times(number(1.0)), "x"),
-        (X.times(number(2.0)), "2 * x"),
-        (X.times(number(1.0 / 6.0)), "x / 6"),
+        (X.times(constant(-1.0)), "-x"),
+        (X.times(constant(1.0)), "x"),
+        (X.times(constant(2.0)), "2 * x"),
+        (X.times(constant(1.0 / 6.0)), "x / 6"),
         (X.over(Y).over(Z), "x / y / z"),
         (X.over(-Y), "-x / y"),
         (X.over(Y).times(Z), "x * z / y"),
         (X.over(Y).times(Z.over(X)), "x * (z / x) / y"),
         (X.over(Y).times(Z, regroup=False), "(x / y) * z"),
-        (number(1.0).over(X), "1 / x"),
+        (constant(1.0).over(X), "1 / x"),
         (-MATRICES, "-(A @ x)"),
         (MATRICES.times(Y), "(A @ x) * y"),
         (X.times(Y).summed([0]), "(x * y).sum(0)"),
         ((-X).summed([0, 1]), "-x.sum((0, 1))"),
         (Product((Factor("x**2", POWER),)).times(Y), "x**2 * y"),
-        (number(-0.0), "-0"),
+        (constant(-0.0), "-0"),
     ],
 )
 def test_the_text_of_a_product(product, text):
@@ -357,8 +357,8 @@ def test_the_text_of_a_product(product, text):
     ("products", "text"),
     [
         ([-Y, X], "x - y"),
-        ([-Y, number(1.0)], "1 - y"),
-        ([X, number(-1.0), -Y], "x - y - 1"),
+        ([-Y, constant(1.0)], "1 - y"),
+        ([X, constant(-1.0), -Y], "x - y - 1"),
         ([-X, -Y], "-x - y"),
         ([X, Y.times(Z)], "y * z + x"),
         ([MATRICES, -Y, X], "A @ x + x - y"),

@@ -21,7 +21,7 @@ from autograd_lite import (
     value_and_grad,
     vjp,
 )
-from autograd_lite.derivatives.objections import calls
+from autograd_lite.derivatives.objections import current_call
 
 
 def into_array(x):
@@ -111,7 +111,7 @@ def test_a_match_statement_compares_too():
 def test_every_transform_objects(call):
     with pytest.raises(TypeError, match=r"use autograd_lite\.cos"):
         call(math.cos)
-    assert calls.get() is None
+    assert current_call.get() is None
 
 
 def test_a_value_that_does_not_depend_on_an_argument_is_a_number_as_ever():
@@ -153,5 +153,5 @@ def test_only_the_own_threads_calls_count():
 def test_an_error_in_the_function_leaves_nothing_behind():
     with pytest.raises(KeyError):
         grad(lambda x: {}[x])(1.0)
-    assert calls.get() is None
+    assert current_call.get() is None
     assert float(Value(2.0)) == 2.0

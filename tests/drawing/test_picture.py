@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from autograd_lite import Graph, Value, define_op, dot, draw, maximum, tanh, total
 from autograd_lite.drawing.scene import palette
 from autograd_lite.drawing.scene.scalar import View
-from autograd_lite.drawing.scene.typesetting import number, operation
+from autograd_lite.drawing.scene.typesetting import operation, short_number
 from autograd_lite.drawing.svg import graphviz as render
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -303,13 +303,13 @@ def test_values_flow_in_the_direction_asked_for(direction, embedded):
     ],
 )
 def test_numbers_are_short(x, text):
-    assert number(x) == text
+    assert short_number(x) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @settings(max_examples=200)
 def test_numbers_keep_five_significant_digits(x):
-    text = number(x)
+    text = short_number(x)
     digits = re.sub(r"e.*|[-.]", "", text).lstrip("0")
     assert len(digits.rstrip("0")) <= 5
     assert float(text) == float(f"{x:.4e}")

@@ -138,7 +138,7 @@ def product_of(text: str, binding: int = ATOM) -> Product:
     return Product((Factor(text, binding),))
 
 
-def number(x: float) -> Product:
+def constant(x: float) -> Product:
     """A number as a product without factors."""
     return Product(coefficient=x)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from autograd_lite.compiler.ir.program import Part
 from autograd_lite.compiler.ir.rows import Rows
-from autograd_lite.compiler.text.algebra import PRODUCT, Factor, Product, number, product_of
+from autograd_lite.compiler.text.algebra import PRODUCT, Factor, Product, constant, product_of
 from autograd_lite.compiler.text.names import Names, spreading
 
 _FURTHER_AXES = "abcdefhijopqstuvwxyz"  # the compiler's own are g, k, l, m, n and r
@@ -60,7 +60,7 @@ class Contraction:
         """The result with these axes in this order, summed over the others."""
         out = (self.axes if axes is None else axes) + "n" * self.has_samples
         (x, a), (y, b) = [operand.written(self._names) for operand in self._operands]
-        return number(self.coefficient).times(_written(x, a, y, b, out))
+        return constant(self.coefficient).times(_written(x, a, y, b, out))
 
 
 class _Operand:

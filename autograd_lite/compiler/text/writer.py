@@ -12,7 +12,7 @@ from autograd_lite.compiler.ir.differentiate import Partial, Send
 from autograd_lite.compiler.ir.expressions import Expression, applied, calls_of, formula_of
 from autograd_lite.compiler.ir.program import Program, Statement
 from autograd_lite.compiler.ir.rows import Index, Rows
-from autograd_lite.compiler.text.algebra import ATOM, COMPARISON, POWER, Factor, Product, Sum, number, product_of
+from autograd_lite.compiler.text.algebra import ATOM, COMPARISON, POWER, Factor, Product, Sum, constant, product_of
 from autograd_lite.compiler.text.contractions import Contraction
 from autograd_lite.compiler.text.libraries import Library
 from autograd_lite.compiler.text.names import NamedArray, Names, select, shape_text, transposed
@@ -159,7 +159,7 @@ class Writer:
         for part in s.parts:
             if part.spec == "sum":
                 product = product_of(f"{self.names.ref(part.factors[0])}.sum({len(s.shape)})")
-                products.append(product.times(number(part.coefficient)))
+                products.append(product.times(constant(part.coefficient)))
             elif part.spec:
                 contraction = Contraction(part, self.names)
                 text = contraction.text()
@@ -169,12 +169,12 @@ class Writer:
                     )
                 products.append(text)
             else:
-                product = number(part.coefficient)
+                product = constant(part.coefficient)
                 for rows in part.factors:
                     product = product.times(product_of(self.names.spread(rows, shape, s.block.batched)))
                 products.append(product)
         if s.constant:
-            products.append(number(s.constant))
+            products.append(constant(s.constant))
         return Sum(tuple(products)).ordered()
 
     # --- the backward pass --------------------------------------------------------------------------------------------
@@ -330,4 +330,4 @@ def _fills(operands: dict[int, Rows], shape: tuple[int, ...], batched: bool) -> 
 
 
 def _operand(x: str | float) -> Sum:
-    return Sum((product_of(x) if isinstance(x, str) else number(x),))
+    return Sum((product_of(x) if isinstance(x, str) else constant(x),))

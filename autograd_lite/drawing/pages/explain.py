@@ -131,7 +131,7 @@ class Explanation:
         root = formula.name(walk.names[walk.root], notation).text
         rows = []
         for nudge in self.nudges:
-            moved = _number(nudge.before, notation) + arrow + _number(nudge.after, notation)
+            moved = _text_of(nudge.before, notation) + arrow + _text_of(nudge.after, notation)
             row = [f"{formula.name(walk.names[nudge.leaf], notation).text}: {moved},"]
             if nudge.result is None:
                 why = formula.name(nudge.error, notation).text
@@ -143,9 +143,9 @@ class Explanation:
             agree = math.isclose(slope, gradient, rel_tol=0.1, abs_tol=10.0 * abs(self._epsilon))
             sign = ("≈" if agree else "≠") if not latex else (r"\approx" if agree else r"\neq")
             row += [
-                f"{root}: {_number(walk.data[walk.root], notation)}{arrow}{_number(nudge.result, notation)},",
-                f"{change % root} = {_number(slope, notation)}",
-                f"{sign} {_number(gradient, notation)}",
+                f"{root}: {_text_of(walk.data[walk.root], notation)}{arrow}{_text_of(nudge.result, notation)},",
+                f"{change % root} = {_text_of(slope, notation)}",
+                f"{sign} {_text_of(gradient, notation)}",
             ]
             rows.append(row)
         return rows
@@ -218,7 +218,7 @@ def explain(root: Value, epsilon: float | None = None, *, names: Mapping[str, ob
     return Explanation(Walk(root, names), epsilon)
 
 
-def _number(x: float, notation: Notation) -> str:
+def _text_of(x: float, notation: Notation) -> str:
     return formula.number(x, notation, _DIGITS).text
 
 

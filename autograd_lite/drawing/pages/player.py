@@ -23,7 +23,7 @@ from autograd_lite.drawing.pages.program import program_of
 from autograd_lite.drawing.pages.walk import Contribution, Walk
 from autograd_lite.drawing.scene import palette
 from autograd_lite.drawing.scene.scalar import View
-from autograd_lite.drawing.scene.typesetting import left_to_right, number, width
+from autograd_lite.drawing.scene.typesetting import left_to_right, short_number, width
 from autograd_lite.drawing.svg.picture import MAX_NODES, Picture, draw, with_still
 from autograd_lite.graph import notation as formula
 from autograd_lite.graph import rules
@@ -309,7 +309,7 @@ def _filled(step: Step, lines: Templates, number_of: Callable[[str], float]) -> 
         return {**line, "cells": cells}
 
     grad = [
-        (i, number(number_of(lines.so_far_slot(edges)) if edges else 1.0), complete)
+        (i, short_number(number_of(lines.so_far_slot(edges)) if edges else 1.0), complete)
         for i, edges, complete in step["grad"]
     ]
     heading = lines.filled(step["heading"], number_of)

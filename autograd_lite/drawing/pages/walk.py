@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from autograd_lite._support.text import escaped
+from autograd_lite.graph.chain import edges_backward, partials_at
 from autograd_lite.graph.notation import printable
 from autograd_lite.graph.view import Graph
 from autograd_lite.ops import in_words
@@ -95,23 +96,17 @@ class Walk:
         return data
 
     def _backward(self) -> None:
-        data, gradient = self.data, self.gradient
-        first_edge = dict(zip(self.graph.nodes, itertools.accumulate(_count_edges(self.graph), initial=0)))
-        gradient[self.root] = 1.0
-        for child in reversed(self.graph.nodes):
-            self.sent[child] = []
-            if child.op is None:
-                continue
-            operands = child.operands
-            partials = child.op.partials(*[data[x] if isinstance(x, Value) else x for x in operands], data[child])
-            edge = first_edge[child]
-            for parent, partial in zip(operands, partials, strict=True):
-                if isinstance(parent, Value):
-                    contribution = Contribution(edge, parent, child, gradient[child], float(partial))
-                    gradient[parent] += contribution.amount
-                    self.sent[child].append(contribution)
-                    self.received[parent].append(contribution)
-                    edge += 1
+        edge = dict(
+            zip(self.graph.nodes, itertools.accumulate(_count_edges(self.graph), initial=0))
+        )  # the next of each
+        self.gradient[self.root] = 1.0
+        self.sent.update({node: [] for node in reversed(self.graph.nodes)})
+        for child, parent, partial in edges_backward(self.graph.nodes, lambda node: partials_at(node, self.data)):
+            contribution = Contribution(edge[child], parent, child, self.gradient[child], float(partial))
+            self.gradient[parent] += contribution.amount
+            self.sent[child].append(contribution)
+            self.received[parent].append(contribution)
+            edge[child] += 1
 
 
 def _count_edges(graph: Graph) -> Iterator[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from autograd_lite.drawing.scene import palette
 from autograd_lite.drawing.scene.palette import NUMBER_FONT, TEXT_FONT, Colour
-from autograd_lite.drawing.scene.typesetting import html, number, width
+from autograd_lite.drawing.scene.typesetting import html, short_number, width
 
 if TYPE_CHECKING:
     import graphviz
@@ -238,7 +238,7 @@ def _role_swatch(name: str, heat: str | None) -> Swatch:
 def _heat_legend(shown: str) -> list[Swatch | str]:
     heat = palette.HEATS[shown]
     scale = [Swatch(heat.fill(x)) for x in heat.steps()]
-    low, high = number(10.0**heat.lowest), number(10.0**heat.highest)
+    low, high = short_number(10.0**heat.lowest), short_number(10.0**heat.highest)
     return [
         f"|{shown}|  {low} ", *scale, f" {high}    ", Swatch(palette.ZERO), " 0    ",
         Swatch(palette.NOT_FINITE), " inf, nan",

@@ -11,7 +11,7 @@ from typing import Any, Final
 from autograd_lite.drawing.scene.boxes import Box, Edge, Scene
 from autograd_lite.drawing.scene.neurons import Neuron, Use, find_layers, find_neurons, path_of
 from autograd_lite.drawing.scene.scalar import View
-from autograd_lite.drawing.scene.typesetting import clean, number, operation
+from autograd_lite.drawing.scene.typesetting import clean, operation, short_number
 from autograd_lite.functions import Scalar
 from autograd_lite.value import Value
 
@@ -203,7 +203,7 @@ class _Folding:
             if self.detail == "neuron" and len(weights) == 1:
                 weight = weights[0]
                 edge.weight = weight.grad if self._edges_show_gradients() else weight.data
-                edge.label = number(edge.weight) if labelled else ""
+                edge.label = short_number(edge.weight) if labelled else ""
                 edge.tooltip = f"{view.text_of(weight)}\ndata {weight.data!r}\n{view.hover_grad(weight.grad)}"
                 edge.is_bold = weight in view.highlight
             elif weights:
@@ -259,7 +259,7 @@ class _Folding:
             ((i, source),) = positions.items()
             box = Box(id, "input", "", f"x[{i}]")
             if isinstance(source, float) and self.most_uses == 1 and "data" in self.view.show:
-                box.rows.append(("data", number(source)))
+                box.rows.append(("data", short_number(source)))
         if self.most_uses > 1 and not self.compact:
             box.rows.append(("uses", str(self.most_uses)))
         box.compact = self.compact
@@ -284,7 +284,7 @@ class _Folding:
         box.tooltip = f"{box.tooltip}\n{self.view.hover(use.result.data, use.result.grad)}".rstrip()
         box.rows = self.view.rows(use.result.data, use.result.grad)
         if not self.compact and bias:
-            box.rows.append(("bias", number(float(bias))))
+            box.rows.append(("bias", short_number(float(bias))))
         return box
 
     def _layer_box(self, id: str, neurons: list[Neuron]) -> Box:
@@ -305,7 +305,7 @@ class _Folding:
 
     def _add_heat_row(self, box: Box) -> None:
         if box.heat is not None:
-            box.rows.append((f"{self.view.color_by} rms", number(box.heat)))
+            box.rows.append((f"{self.view.color_by} rms", short_number(box.heat)))
 
 
 def _count(n: int, noun: str) -> str:

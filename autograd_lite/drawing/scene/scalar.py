@@ -9,7 +9,7 @@ from typing import Final
 
 from autograd_lite import ops
 from autograd_lite.drawing.scene.boxes import Box, Edge, Scene
-from autograd_lite.drawing.scene.typesetting import NO_GRADIENT, clean, number, operation
+from autograd_lite.drawing.scene.typesetting import NO_GRADIENT, clean, operation, short_number
 from autograd_lite.graph.view import Graph
 from autograd_lite.value import Value, changed_since_backward
 
@@ -119,11 +119,11 @@ class View:
     def text_of(self, node: Value) -> str:
         """What to call a node in a sentence."""
         name = clean(self.graph.name(node))
-        return name or (number(node.data) if node.op is None else f"({operation(node)})")
+        return name or (short_number(node.data) if node.op is None else f"({operation(node)})")
 
     def rows(self, data: float, grad: float) -> list[tuple[str, str]]:
         """The captions and numbers of a box."""
-        texts = {"data": number(data), "grad": number(grad) if self.has_gradient else NO_GRADIENT}
+        texts = {"data": short_number(data), "grad": short_number(grad) if self.has_gradient else NO_GRADIENT}
         return [(caption, texts[caption]) for caption in self.show]
 
     def heat(self, data: float, grad: float) -> float | None:
@@ -183,7 +183,7 @@ def _edge_texts(view: View, child: Value, parent: Value, partial: float) -> tupl
     text = f"∂{view.text_of(child)} / ∂{view.text_of(parent)} = {partial!r}"
     if view.has_gradient and view.net_parameters is None:
         text += f"\nsends back {partial!r} × {child.grad!r} = {partial * child.grad!r}"
-    return number(partial) if view.partials else "", text
+    return short_number(partial) if view.partials else "", text
 
 
 def _unfold(scene: Scene, view: View, node: Value, box: Box, edges: list[Edge]) -> None:
@@ -201,7 +201,7 @@ def _unfold(scene: Scene, view: View, node: Value, box: Box, edges: list[Edge]) 
         fixed = [x for x in (a, b) if not isinstance(x, Value)]
         # The sum hands its gradient on as it is, so the product's is known too.
         data, grad = float(a) * float(b), node.grad
-        product = Box(f"{box.id}p{k}", "operation", f"× {number(fixed[0])}" if fixed else "×")
+        product = Box(f"{box.id}p{k}", "operation", f"× {short_number(fixed[0])}" if fixed else "×")
         product.rows = view.rows(data, grad)
         product.heat = view.heat(data, grad)
         product.tooltip = view.hover(data, grad)
@@ -210,7 +210,7 @@ def _unfold(scene: Scene, view: View, node: Value, box: Box, edges: list[Edge]) 
             if edge is not None:
                 edge.head = product.id
         edges.append(Edge(f"{box.id}s{k}", product.id, box.id, "1" if view.partials else ""))
-    box.heading = f"+ {number(constant)}" if constant else "+"
+    box.heading = f"+ {short_number(constant)}" if constant else "+"
 
 
 _INDEX: Final = r"(\d+|_\w+|\[[^\]]*\])*"

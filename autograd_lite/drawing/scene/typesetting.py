@@ -18,12 +18,12 @@ _MOST_CONSTANTS: Final = 3
 _COMMUTATIVE: Final = (ops.ADD, ops.MUL)
 
 
-def number(x: float) -> str:
+def short_number(x: float) -> str:
     """A number with at most five significant digits, with an exponent only outside 1e-4 … 1e5.
 
     Examples
     --------
-    >>> number(2.0), number(-0.0), number(2 / 3), number(123456.0), number(1.5e-7)
+    >>> short_number(2.0), short_number(-0.0), short_number(2 / 3), short_number(123456.0), short_number(1.5e-7)
     ('2', '0', '0.66667', '1.2346e5', '1.5e-7')
     """
     if x == 0.0:
@@ -57,8 +57,12 @@ def operation(node: Value) -> str:
         return symbol
     if _is_infix(op):
         first = isinstance(operands[0], Value)
-        return f"{symbol} {number(constants[0])}" if first or op in _COMMUTATIVE else f"{number(constants[0])} {symbol}"
-    shown = [number(x) for x in constants[:_MOST_CONSTANTS]] + ["…"] * (len(constants) > _MOST_CONSTANTS)
+        return (
+            f"{symbol} {short_number(constants[0])}"
+            if first or op in _COMMUTATIVE
+            else f"{short_number(constants[0])} {symbol}"
+        )
+    shown = [short_number(x) for x in constants[:_MOST_CONSTANTS]] + ["…"] * (len(constants) > _MOST_CONSTANTS)
     return f"{symbol}(…, {', '.join(shown)})"
 
 

@@ -62,11 +62,11 @@ def _text(box: Box) -> str:
     top = "  ".join(
         [part for part in (rf"\textbf{{{_escaped(box.heading)}}}" if box.heading else "", _escaped(box.name)) if part]
     )
-    rows = [f"{_escaped(caption)} {_number(caption, number)}" for caption, number in box.rows]
+    rows = [f"{_escaped(caption)} {_row_of_number(caption, number)}" for caption, number in box.rows]
     return r"\\".join([top, *rows])
 
 
-def _number(caption: str, number: str) -> str:
+def _row_of_number(caption: str, number: str) -> str:
     text = rf"\texttt{{{_escaped(number)}}}"
     return rf"\textcolor{{{caption}}}{{{text}}}" if caption in ("data", "grad") else text
 

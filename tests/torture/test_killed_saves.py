@@ -79,7 +79,7 @@ def test_on_a_full_disk_nothing_is_lost(tmp_path):
     if os.geteuid() != 0 or run_program(*mount, check=False).returncode != 0:
         pytest.skip("a disk of its own takes root")
     try:
-        check_refused(run("faults.py", "disk", tmp_path), "no space left on device (what was there is as it was; make")
+        check_refused(run("faults.py", "disk", tmp_path), "no space left on device (what was there is as it was; free")
     finally:
         run_program("umount", tmp_path / "place")
 

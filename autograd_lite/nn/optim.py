@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from autograd_lite import ops
@@ -116,7 +116,7 @@ class Optimizer:
         self.steps = 0
         # By name a list of floats, or an array since step_array() was used; and the parameters that they belong to.
         self._state: dict[str, Any] = {}
-        self._owners: list[Value] = []
+        self._owners: Sequence[Value] = []
 
     _is_started: bool = False  # whether nothing was set since the last step on arrays
 
@@ -163,12 +163,15 @@ class Optimizer:
                 values[i] = value
         self.steps += 1
 
-    def step_array(self, parameters: Any, gradients: Any) -> Any:
-        """The same step on arrays: element i belongs to `params[i]`, whose own data and grad are left alone.
+    def step_array(self, parameters: Any, gradients: Any, owners: Sequence[Value] | None = None) -> Any:
+        """The same step on arrays, which leaves the data and grad of the parameters alone.
 
         Parameters
         ----------
         parameters, gradients : numpy.ndarray of float, shape (number of parameters,)
+        owners : sequence of Value, optional
+            The parameters that the elements belong to, if they are in another order than in `params`. A step is quicker if
+            it is the same sequence as at the last one.
 
         Returns
         -------
@@ -177,38 +180,41 @@ class Optimizer:
         """
         if self.clip_norm is not None or self.clip_value is not None:
             gradients = _to_array(self._clipped(gradients.tolist()))
-        state = self._state if self._is_started else self._started()
+        if owners is None:
+            owners = self.params
+        is_ready = self._is_started and self._owners is owners
+        state = self._state if is_ready else self._started(owners)
         parameters, *remembered = self.update(parameters, gradients, self.lr, *map(_to_array, state.values()))
         # Past the checks of settings, which a quick step would notice: none is set here.
         own = vars(self)
         own["steps"] += 1
         if state:
             own["_state"] = dict(zip(state, remembered))
-        if not self._is_started:
-            own["_owners"], own["_is_started"] = self.params, True  # the list itself, which spares comparing it
+        if not is_ready:
+            own["_owners"], own["_is_started"] = owners, True
         return parameters
 
     def update(self, p: Numbers, g: Numbers, lr: float, *state: Numbers) -> tuple[Numbers, ...]:
         """The rule: the parameter, its gradient, the learning rate and what is remembered → the new parameter and that."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to step: define update")
 
-    def _started(self) -> dict[str, Any]:
-        """What is remembered, in the order of `params`. Parameters and settings may have changed: what is new starts."""
+    def _started(self, owners: Sequence[Value]) -> dict[str, Any]:
+        """What is remembered, in the order of the owners. They and the settings may have changed: what is new starts."""
         initial = self._initial_state
-        if self._state.keys() == initial.keys() and (self._owners is self.params or self._owners == self.params):
+        if self._state.keys() == initial.keys() and (self._owners is owners or list(self._owners) == list(owners)):
             return self._state
         place = {p: i for i, p in enumerate(self._owners)}
-        places = [place.get(p) for p in self.params]
+        places = [place.get(p) for p in owners]
         state = {}
         for name, start in initial.items():
             values = self._state.get(name)
             state[name] = [start if values is None or i is None else float(values[i]) for i in places]
-        self._state, self._owners = state, list(self.params)
+        self._state, self._owners = state, list(owners)
         return state
 
     def _as_lists(self) -> tuple[list[str], list[list[float]]]:
         """The names of what is remembered, and the numbers of each."""
-        state = self._started()
+        state = self._started(self.params)
         return list(state), [values if isinstance(values, list) else values.tolist() for values in state.values()]
 
     # --- saving -------------------------------------------------------------------------------------------------------

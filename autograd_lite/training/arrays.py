@@ -77,8 +77,7 @@ class ParameterArrays:
     data, gradient : numpy.ndarray of shape (parameters,)
         As the program's arrays.
     order : list of Value
-        The optimiser's parameters in the order of the program; those that it does not know come last. While the optimiser
-        holds them in this order, a step copies nothing.
+        The optimiser's parameters in the order of the program; those that it does not know come last.
     """
 
     def __init__(self, plan: Plan, optimizer: Optimizer) -> None:
@@ -112,14 +111,14 @@ class ParameterArrays:
         if len(self._rest):
             data = np.concatenate([self.data[self._at], self._rest])
             gradient = np.concatenate([self.gradient[self._at], np.zeros(len(self._rest))])
-            data = self._optimizer.step_array(data, gradient)
+            data = self._optimizer.step_array(data, gradient, self.order)
             self.data[self._at], self._rest = data[: -len(self._rest)], data[-len(self._rest) :]
         elif self._views is not None:  # all parameters, in the order of the program: nothing to gather
             parameters, gradient = self._views
-            data = self._optimizer.step_array(parameters, gradient)
+            data = self._optimizer.step_array(parameters, gradient, self.order)
             parameters[...] = data
         else:
-            data = self._optimizer.step_array(self.data[self._at], self.gradient[self._at])
+            data = self._optimizer.step_array(self.data[self._at], self.gradient[self._at], self.order)
             self.data[self._at] = data
         # Nearly always finite: one product tells, unless it overflows.
         return math.isfinite(data.dot(data)) or bool(np.isfinite(data).all())

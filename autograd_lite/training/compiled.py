@@ -205,17 +205,11 @@ class CompiledTrainer:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Around the steps of an epoch: the optimiser holds the parameters in the program's order.
-
-        And arithmetic passes over what is not finite, which `fit` looks for itself.
-        """
-        own = self.optimizer.params
+        """Around the steps of an epoch, arithmetic passes over what is not finite: `fit` looks for it itself."""
         with self._runner.running(), np.errstate(all="ignore"):
             try:
-                self.optimizer.params = self._parameters.order
                 yield
             finally:
-                self.optimizer.params = own
                 self._masks.store()
 
     def loss_and_gradient(self, batch: Sequence[int]) -> float:

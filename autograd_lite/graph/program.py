@@ -348,8 +348,11 @@ class _Writer:
             return operands[0]
         if op is ops.POW and self.kind == "python" and re.fullmatch(r"\d+\.0", operands[1]):  # real for any base
             return f"{operands[0]} ** {operands[1]}"
+        name = row or op.name
+        if name not in self.language.rows and op.formula is not None:  # written in other operations
+            return self._term(op.formula(*[Symbol(operand) for operand in operands]), Counter(), {}, op)
         sequence = self.language.sequence.format(", ".join(operands), n=len(operands))
-        return self.language.rows[row or op.name].format(*operands, list=sequence)
+        return self.language.rows[name].format(*operands, list=sequence)
 
     def _literal(self, x: float) -> str:
         if math.isfinite(x):

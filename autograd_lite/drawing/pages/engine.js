@@ -12,6 +12,7 @@
 //   rules      of each node's local derivatives: which of `derivatives`; -1 on a leaf
 //   derivatives  the derivative rules of the operations table, run on symbols: programs of the same form, whose first places
 //              hold a node's operands and its data, and whose `results` are the places of the local derivatives
+//   formulas   by name, the operations that are not written here: programs of the same form, with one result
 const AutogradEngine = (() => {
   class DomainError extends Error {}
 
@@ -271,11 +272,39 @@ const AutogradEngine = (() => {
 
   // --- the engine ---------------------------------------------------------------------------------------------------
 
-  function Steps(program, rows) {
+  function Steps(program, rows, formulas) {
     return {
-      functions: Array.from(program.opcodes, (opcode) => FORWARD[rows[opcode]]),
+      functions: Array.from(program.opcodes, (opcode) => FORWARD[rows[opcode]] ?? composed(formulas[rows[opcode]], rows, formulas)),
       starts: Uint32Array.from(program.starts),
       operands: Uint32Array.from(program.operands),
+    };
+  }
+
+  function Rule(rule, rows, formulas) {
+    return {
+      ...Steps(rule, rows, formulas),
+      first: rule.first,
+      places: Float64Array.from(rule.places, Number),
+      results: Uint32Array.from(rule.results),
+    };
+  }
+
+  // Run the steps of a rule, whose first places hold the operands.
+  function run(rule) {
+    const { functions, starts, operands, first, places } = rule;
+    for (let s = 0; s < functions.length; s++) {
+      places[first + s] = functions[s](places, operands, starts[s], starts[s + 1] - starts[s]);
+    }
+  }
+
+  // An operation that is not written above: its formula, in other operations.
+  function composed(formula, rows, formulas) {
+    if (!formula) return undefined;
+    const rule = Rule(formula, rows, formulas);
+    return (x, at, s, n) => {
+      for (let k = 0; k < n; k++) rule.places[k] = x[at[s + k]];
+      run(rule);
+      return rule.places[rule.results[0]];
     };
   }
 
@@ -283,16 +312,11 @@ const AutogradEngine = (() => {
     constructor(program) {
       this.size = program.opcodes.length;
       this.root = program.root;
-      this.steps = Steps(program, program.rows);
+      this.steps = Steps(program, program.rows, program.formulas);
       this.data = Float64Array.from(program.data, Number);
       this.grad = new Float64Array(this.data.length);
       this.rules = Int32Array.from(program.rules);
-      this.derivatives = program.derivatives.map((rule) => ({
-        ...Steps(rule, program.rows),
-        first: rule.first,
-        places: Float64Array.from(rule.places, Number),
-        results: Uint32Array.from(rule.results),
-      }));
+      this.derivatives = program.derivatives.map((rule) => Rule(rule, program.rows, program.formulas));
       this.partials = new Float64Array(this.steps.operands.length);
     }
 
@@ -328,11 +352,7 @@ const AutogradEngine = (() => {
       const n = starts[i + 1] - starts[i];
       for (let k = 0; k < n; k++) places[k] = data[operands[starts[i] + k]];
       places[n] = data[i];
-      for (let s = 0; s < rule.functions.length; s++) {
-        places[rule.first + s] = rule.functions[s](
-          places, rule.operands, rule.starts[s], rule.starts[s + 1] - rule.starts[s],
-        );
-      }
+      run(rule);
     }
   }
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from autograd_lite import ops
@@ -58,6 +61,7 @@ class _Writer:
             "root": self.place[self.graph.root],
             "rules": rule_numbers,
             "derivatives": self.derivatives,
+            "formulas": self._formulas(),
             "rows": list(self.rows),
             "fixed": self._fixed(),
         }
@@ -111,6 +115,25 @@ class _Writer:
         assert found is not None, op
         found = list(rules.as_sent(op, found))
         wanted = [rules.expanded(term) if used else 0.0 for term, used in zip(found, uses, strict=True)]
+        return self._steps(wanted, n, op)
+
+    def _formulas(self) -> dict[str, dict[str, Any]]:
+        """The formulas of the rows that the page's engine does not have, and of those that they use."""
+        formulas: dict[str, dict[str, Any]] = {}
+        waiting = list(self.rows)
+        while waiting:
+            name = waiting.pop()
+            if name not in formulas and name not in _in_page():
+                op = ops.TABLE[name]
+                assert op.formula is not None, op
+                known = len(self.rows)
+                term = op.formula(*[Symbol(i) for i in range(op.arity)])
+                formulas[name] = self._steps([rules.expanded(term)], op.arity, op)
+                waiting += list(self.rows)[known:]
+        return formulas
+
+    def _steps(self, wanted: list[Term], n: int, op: Op) -> dict[str, Any]:
+        """Terms of an operation's n operands (symbols 0 … n-1) and of its result (symbol n) as a program."""
         order, constants = _instructions(wanted)
         first = n + 1 + len(constants)
         place = {id(term): first + i for i, term in enumerate(order)}
@@ -158,7 +181,16 @@ def _instructions(terms: list[Term]) -> tuple[list[Symbol], dict[str, int]]:
 
 
 def _is_known(op: Op) -> bool:
-    return ops.TABLE.get(op.name) is op
+    """Whether the page can compute an operation: by its engine, or by its formula."""
+    return ops.TABLE.get(op.name) is op and (op.name in _in_page() or (op.formula is not None and op.arity > 0))
+
+
+@cache
+def _in_page() -> frozenset[str]:
+    """The operations that are written in the page's engine."""
+    script = files("autograd_lite.drawing.pages").joinpath("engine.js").read_text("utf-8")
+    table = script[script.index("const FORWARD = {") : script.index("// --- the engine")]
+    return frozenset(re.findall(r"^    (\w+)[:,]", table, re.MULTILINE))
 
 
 def _plain(x: float) -> float | str:

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers import a_new_row
 
 from autograd_lite import Graph, Value, define_op, ops
 from autograd_lite.drawing import pages
@@ -261,3 +262,11 @@ def test_nodes_of_one_operation_share_its_rule():
     y = x.tanh().tanh().tanh() * x
     program = program_of(Graph(y, {}), {node: node.data for node in Graph(y, {})})
     assert len(program["derivatives"]) == 2
+
+
+def test_an_operation_that_the_engine_does_not_have_is_computed_by_its_formula(monkeypatch):
+    x = Value(0.5, "x")
+    graph = Graph(a_new_row(monkeypatch)(3.0 * x) * x, {})
+    case, expected = compared(graph, [x], [[number] for number in (-2.0, -0.7, 0.0, 0.5, 1e300)])
+    assert list(case["program"]["formulas"]) == ["softsign"]
+    assert in_node([case]) == [expected]

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import pytest
+from helpers import a_new_row
 
 from autograd_lite import Graph, Value, define_op, nn, ops
 
@@ -187,3 +188,14 @@ def test_a_graph_that_came_back_computes():
 def test_what_is_not_a_graph_is_refused(parts, message):
     with pytest.raises(ValueError, match=message):
         Graph.from_dict(parts)
+
+
+def test_an_operation_that_a_language_does_not_have_is_written_by_its_formula(monkeypatch):
+    x = Value(-0.7, "x")
+    y = a_new_row(monkeypatch)(3.0 * x) * x
+    y.backward()
+    namespace = {}
+    exec(compile(Graph(y).program("python"), "program", "exec"), namespace)
+    assert namespace["f"]() == (y.data, [x.grad])
+    for language in ("c", "javascript"):
+        assert "softsign" not in Graph(y).program(language)

@@ -95,11 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluation = commands.add_parser(
         "eval",
         allow_abbrev=False,
+        add_help=False,  # which would take `-h*2` for an option; there is --help
         help="value and gradients of an expression",
         description='Print value and gradients of an expression: autograd-lite eval "0.5*(w*x + b - y)**2" w=2 x=-2 b=8 y=2',
     )
     # An expression may begin with a minus sign, as a negative number may: `-x**2` is then not taken for an option.
     evaluation._negative_number_matcher = re.compile(r"-[^-]")
+    evaluation.add_argument("--help", action="help", help="show this help message and exit")
     evaluation.add_argument(
         "expression",
         help="arithmetic and the functions of the package: tanh(w*x), dot([u, v], [1, 2]); names may be given to parts: c = w*x; c**2",

@@ -39,9 +39,14 @@ def test_eval_prints_value_and_gradients(capsys):
     ]
 
 
-def test_eval_takes_an_expression_that_begins_with_a_minus_sign(capsys):
-    code, out, _ = run(capsys, "eval", "-x**2", "x=3")
-    assert (code, out.splitlines()[0].split()) == (0, ["value", "-9"])
+@pytest.mark.parametrize(
+    ("expression", "leaf", "value"),
+    [("-x**2", "x=3", "-9"), ("-h*2", "h=3", "-6"), ("-h", "h=3", "-3"), ("-0.5*x", "x=2", "-1")],
+)
+def test_eval_takes_an_expression_that_begins_with_a_minus_sign(expression, leaf, value, capsys):
+    code, out, _ = run(capsys, "eval", expression, leaf)
+    assert code == 0
+    assert out.startswith(f"value  {value}\n")
 
 
 def test_eval_of_numbers_alone(capsys):

@@ -12,7 +12,7 @@ from autograd_lite import ops
 from autograd_lite.ops import is_number
 from autograd_lite.value import Value, apply_dot, apply_to_sequence
 
-Scalar = Value | float
+FloatOrValue = Value | float
 Number = TypeVar("Number", Value, float)  # what comes out is as what goes in
 
 
@@ -467,7 +467,7 @@ def gelu(x: Number) -> Number:
 @overload
 def atan2(y: float, x: float) -> float: ...
 @overload
-def atan2(y: Value, x: Scalar) -> Value: ...
+def atan2(y: Value, x: Value | float) -> Value: ...
 @overload
 def atan2(y: float, x: Value) -> Value: ...
 def atan2(y: Any, x: Any) -> Any:
@@ -486,7 +486,7 @@ def atan2(y: Any, x: Any) -> Any:
 @overload
 def hypot(x: float, y: float) -> float: ...
 @overload
-def hypot(x: Value, y: Scalar) -> Value: ...
+def hypot(x: Value, y: Value | float) -> Value: ...
 @overload
 def hypot(x: float, y: Value) -> Value: ...
 def hypot(x: Any, y: Any) -> Any:
@@ -505,7 +505,7 @@ def hypot(x: Any, y: Any) -> Any:
 @overload
 def maximum(x: float, y: float) -> float: ...
 @overload
-def maximum(x: Value, y: Scalar) -> Value: ...
+def maximum(x: Value, y: Value | float) -> Value: ...
 @overload
 def maximum(x: float, y: Value) -> Value: ...
 def maximum(x: Any, y: Any) -> Any:
@@ -524,7 +524,7 @@ def maximum(x: Any, y: Any) -> Any:
 @overload
 def minimum(x: float, y: float) -> float: ...
 @overload
-def minimum(x: Value, y: Scalar) -> Value: ...
+def minimum(x: Value, y: Value | float) -> Value: ...
 @overload
 def minimum(x: float, y: Value) -> Value: ...
 def minimum(x: Any, y: Any) -> Any:
@@ -543,7 +543,7 @@ def minimum(x: Any, y: Any) -> Any:
 @overload
 def greater(x: float, y: float) -> float: ...
 @overload
-def greater(x: Value, y: Scalar) -> Value: ...
+def greater(x: Value, y: Value | float) -> Value: ...
 @overload
 def greater(x: float, y: Value) -> Value: ...
 def greater(x: Any, y: Any) -> Any:
@@ -562,7 +562,7 @@ def greater(x: Any, y: Any) -> Any:
 @overload
 def less(x: float, y: float) -> float: ...
 @overload
-def less(x: Value, y: Scalar) -> Value: ...
+def less(x: Value, y: Value | float) -> Value: ...
 @overload
 def less(x: float, y: Value) -> Value: ...
 def less(x: Any, y: Any) -> Any:
@@ -581,7 +581,7 @@ def less(x: Any, y: Any) -> Any:
 @overload
 def equal(x: float, y: float) -> float: ...
 @overload
-def equal(x: Value, y: Scalar) -> Value: ...
+def equal(x: Value, y: Value | float) -> Value: ...
 @overload
 def equal(x: float, y: Value) -> Value: ...
 def equal(x: Any, y: Any) -> Any:
@@ -597,7 +597,7 @@ def equal(x: Any, y: Any) -> Any:
     return ops.EQUAL(x, y)
 
 
-def where(condition: Scalar, x: Scalar, y: Scalar) -> Value | Any:
+def where(condition: Value | float, x: Value | float, y: Value | float) -> Value | Any:
     """x where the condition holds (is not 0), else y.
 
     The derivative is that of the operand taken: 1 for it, 0 for the other. Both are computed: an operand that cannot be,
@@ -621,7 +621,7 @@ def where(condition: Scalar, x: Scalar, y: Scalar) -> Value | Any:
     return ops.WHERE(condition, x, y)
 
 
-def clip(x: Scalar, low: Scalar, high: Scalar) -> Value | Any:
+def clip(x: Value | float, low: Value | float, high: Value | float) -> Value | Any:
     """x, limited to the interval from `low` to `high`: minimum(maximum(x, low), high).
 
     The derivative is 1 inside, 0 outside; on a bound it is one half, as at every tie of `maximum` and `minimum`.
@@ -634,7 +634,7 @@ def clip(x: Scalar, low: Scalar, high: Scalar) -> Value | Any:
     return ops.CLIP(x, low, high)
 
 
-def dot(a: Iterable[Scalar], b: Iterable[Scalar], bias: Scalar = 0.0) -> Value | Any:
+def dot(a: Iterable[Value | float], b: Iterable[Value | float], bias: Value | float = 0.0) -> Value | Any:
     """The weighted sum bias + a₁b₁ + … + aₙbₙ, added left to right, as one node.
 
     This is a neuron's weighted sum in one step. The derivative towards aᵢ is bᵢ, towards bᵢ it is aᵢ, towards the bias 1.
@@ -666,7 +666,7 @@ def dot(a: Iterable[Scalar], b: Iterable[Scalar], bias: Scalar = 0.0) -> Value |
     return apply_dot(a, b, bias)
 
 
-def total(xs: Iterable[Scalar]) -> Value | Any:
+def total(xs: Iterable[Value | float]) -> Value | Any:
     """The sum of a sequence, added left to right, as one node. The derivative is 1 for each.
 
     Examples
@@ -677,7 +677,7 @@ def total(xs: Iterable[Scalar]) -> Value | Any:
     return apply_to_sequence(ops.TOTAL, tuple(xs))
 
 
-def prod(xs: Iterable[Scalar]) -> Value | Any:
+def prod(xs: Iterable[Value | float]) -> Value | Any:
     """The product of a sequence, multiplied left to right, as one node; 1.0 of none.
 
     The derivative towards each is the product of the others, zeros among them or not.
@@ -692,7 +692,7 @@ def prod(xs: Iterable[Scalar]) -> Value | Any:
     return apply_to_sequence(ops.PROD, tuple(xs))
 
 
-def mean(xs: Iterable[Scalar]) -> Value | Any:
+def mean(xs: Iterable[Value | float]) -> Value | Any:
     """The mean of n numbers, added left to right, as one node. The derivative is 1/n for each.
 
     Raises
@@ -708,7 +708,7 @@ def mean(xs: Iterable[Scalar]) -> Value | Any:
     return apply_to_sequence(ops.MEAN, _not_empty("mean", xs))
 
 
-def logsumexp(xs: Iterable[Scalar]) -> Value | Any:
+def logsumexp(xs: Iterable[Value | float]) -> Value | Any:
     """log(exp(x₁) + … + exp(xₙ)) without overflow, as one node. The derivatives are softmax(xs).
 
     Raises
@@ -724,7 +724,7 @@ def logsumexp(xs: Iterable[Scalar]) -> Value | Any:
     return apply_to_sequence(ops.LOGSUMEXP, _not_empty("logsumexp", xs))
 
 
-def softmax(xs: Iterable[Scalar]) -> list[Value | Any]:
+def softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
     """exp(xᵢ) / (exp(x₁) + … + exp(xₙ)) for each i, without overflow.
 
     Computed from the distances to the largest, so that shifting all numbers changes nothing: two equal ones give one half
@@ -743,7 +743,7 @@ def softmax(xs: Iterable[Scalar]) -> list[Value | Any]:
     return ops.softmax(_not_empty("softmax", xs))
 
 
-def log_softmax(xs: Iterable[Scalar]) -> list[Value | Any]:
+def log_softmax(xs: Iterable[Value | float]) -> list[Value | Any]:
     """log(softmax(xs)), without overflow and without the log of a rounded 0.
 
     Raises

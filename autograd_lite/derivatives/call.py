@@ -12,7 +12,7 @@ from autograd_lite.contexts import is_recording, recording
 from autograd_lite.derivatives.objections import current_call
 from autograd_lite.derivatives.passes import gradients, substitute
 from autograd_lite.derivatives.trees import Tree, as_number, to_array
-from autograd_lite.functions import Scalar
+from autograd_lite.functions import FloatOrValue
 from autograd_lite.value import (
     Value,
     begin_call,
@@ -95,7 +95,7 @@ class Call:
         """What the function returned, which may be any structure of numbers."""
         return Tree(self.output, f"what {self.name} returned")
 
-    def remembers(self, *outputs: Scalar) -> bool:
+    def remembers(self, *outputs: FloatOrValue) -> bool:
         """Whether results are Values: an argument is one, or an output depends on one that the function captured.
 
         What an outer transform differentiates by is captured, too. A leaf that the function made itself is not.
@@ -113,7 +113,7 @@ class Call:
         """The derivatives of `y` by the leaves, if results are floats."""
         return None if self.takes_values else gradients_of_newer(y, self.leaves, self.number)
 
-    def results(self, numbers: Sequence[Scalar], remembers: bool) -> list[Scalar]:
+    def results(self, numbers: Sequence[FloatOrValue], remembers: bool) -> list[FloatOrValue]:
         """Results in terms of the leaves, in terms of the arguments; in no_grad() Values are leaves."""
         if not remembers:
             return list(plain(numbers))
@@ -121,14 +121,14 @@ class Call:
             return [Value(number) for number in plain(numbers)]
         return [as_value(x) for x in substitute(numbers, dict(zip(self.leaves, self.given, strict=True)))]
 
-    def gradient(self, y: Value, remembers: bool) -> list[Scalar]:
+    def gradient(self, y: Value, remembers: bool) -> list[FloatOrValue]:
         """The derivatives of `y` by the leaves, as results."""
         if remembers and not self.is_quiet:
             return self.results(gradients(y, self.leaves), remembers)
         numbers = gradients_of(y, self.leaves)
         return [Value(number) for number in numbers] if remembers else list(numbers)
 
-    def parts(self, numbers: Sequence[Scalar]) -> dict[int, Any]:
+    def parts(self, numbers: Sequence[FloatOrValue]) -> dict[int, Any]:
         """One number for each leaf, in the structure of the arguments, by their position."""
         if len(self.positions) == 1:
             return {self.positions[0]: self.trees[0].fill(numbers)}
@@ -137,7 +137,7 @@ class Call:
             i: tree.fill(islice(rest, len(tree.numbers))) for i, tree in zip(self.positions, self.trees, strict=True)
         }
 
-    def parts_of_rows(self, numbers: Sequence[Scalar], shape: tuple[int, ...]) -> dict[int, Any]:
+    def parts_of_rows(self, numbers: Sequence[FloatOrValue], shape: tuple[int, ...]) -> dict[int, Any]:
         """For each number of an array one for each leaf, in the structure of the arguments, by their position."""
         width = len(self.leaves)
         parts = {}
@@ -152,23 +152,23 @@ class Call:
             parts[i] = tree.map_parts(contents)
         return parts
 
-    def slopes(self, y: Value) -> list[Value]:
+    def gradient_as_nodes(self, y: Value) -> list[Value]:
         """The derivatives of `y` by the leaves, to be differentiated further."""
         with recording():
             return gradients(y, self.leaves)
 
 
-def plain(numbers: Sequence[Scalar]) -> list[float]:
+def plain(numbers: Sequence[FloatOrValue]) -> list[float]:
     """The numbers as floats."""
     return [number.data if isinstance(number, Value) else number for number in numbers]
 
 
-def as_value(y: Scalar) -> Value:
+def as_value(y: FloatOrValue) -> Value:
     """The number as a Value, which is a leaf if it was a float."""
     return y if isinstance(y, Value) else Value(y)
 
 
-def total(ys: Sequence[Scalar]) -> Value:
+def total(ys: Sequence[FloatOrValue]) -> Value:
     """A Value whose graph holds all the numbers."""
     with recording():
         return as_value(ops.TOTAL(*ys, 0.0))

@@ -79,7 +79,7 @@ def minimize(f: Callable[..., Any], x0: Any, method: str = "BFGS", **options: An
             ) from error
         return highest + 1.0 + abs(highest) if name in _INTERPOLATING else math.inf
 
-    def value_and_slope(x: Any) -> tuple[float, Any]:
+    def value_and_gradient(x: Any) -> tuple[float, Any]:
         nonlocal highest
         try:
             call = Call(f, (tree.fill(x.tolist()),), {}, (0,))
@@ -92,7 +92,7 @@ def minimize(f: Callable[..., Any], x0: Any, method: str = "BFGS", **options: An
             return outside(x, "the result is nan"), numpy.zeros(len(x))
         if y.data < math.inf:
             highest = max(highest, y.data)
-        return y.data, numpy.array(gradients_of(y, call.leaves)) if is_sloped else None
+        return y.data, numpy.array(gradients_of(y, call.leaves)) if takes_gradient else None
 
     def hessian_product(x: Any, v: Any) -> Any:
         return numpy.array(Tree(hvp(f, tree.fill(x.tolist()), tree.fill(v.tolist())), "hvp").numbers)
@@ -107,10 +107,10 @@ def minimize(f: Callable[..., Any], x0: Any, method: str = "BFGS", **options: An
         options.setdefault("hess", flat_hessian)
     elif name in _WITH_HESSIAN_PRODUCT:
         options.setdefault("hessp", hessian_product)
-    is_sloped = name not in _WITH_VALUES
+    takes_gradient = name not in _WITH_VALUES
     start = numpy.array(plain(tree.numbers))
     with numpy.errstate(invalid="ignore"):  # the line searches compute with inf
-        fun = value_and_slope if is_sloped else lambda x: value_and_slope(x)[0]
-        result = scipy.optimize.minimize(fun, start, method=method, jac=is_sloped or None, **options)
+        fun = value_and_gradient if takes_gradient else lambda x: value_and_gradient(x)[0]
+        result = scipy.optimize.minimize(fun, start, method=method, jac=takes_gradient or None, **options)
     result.x = tree.fill(result.x.tolist())
     return result

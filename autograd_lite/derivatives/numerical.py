@@ -37,7 +37,7 @@ def numerical_gradient(f: Callable[..., Any], xs: Sequence[Any], epsilon: float 
     epsilon : float, optional
         The step h. By default ∛ε · max(|x|, 1), where ε is the rounding error of a float, which balances rounding and
         truncation (Press et al., Numerical Recipes, 5.7). Where `f` is not defined as far as that, or half of that step
-        gives another slope, ∛ε · |x|.
+        gives another derivative, ∛ε · |x|.
 
     Returns
     -------
@@ -53,12 +53,12 @@ def numerical_gradient(f: Callable[..., Any], xs: Sequence[Any], epsilon: float 
 
     Examples
     --------
-    >>> [round(slope, 6) for slope in numerical_gradient(lambda x, y: x * y**2, [2.0, 3.0])]
+    >>> [round(x, 6) for x in numerical_gradient(lambda x, y: x * y**2, [2.0, 3.0])]
     [9.0, 12.0]
     """
     tree = _arguments(xs, "numerical_gradient")
     point = [float(x) for x in tree.numbers]
-    return [_slope(f, tree, point, i, epsilon) for i in range(len(point))]
+    return [_estimate(f, tree, point, i, epsilon) for i in range(len(point))]
 
 
 def check_gradients(f: Callable[..., Any], xs: Sequence[Any], rtol: float = 1e-5, atol: float = 1e-7) -> None:
@@ -103,13 +103,13 @@ def check_gradients(f: Callable[..., Any], xs: Sequence[Any], rtol: float = 1e-5
     point = [leaf.data for leaf in leaves]
     noise = _rounding(y)
     rows = []
-    for i, (name, leaf, slope) in enumerate(zip(tree.names, leaves, ours, strict=True)):
-        estimate = _slope(f, tree, point, i, None)
-        if not _agree(slope, estimate, rtol, atol):
-            estimate, error = _best_slope(f, tree, point, i, noise, estimate)
-            if _agree(slope, estimate, rtol, atol + error):
+    for i, (name, leaf, derivative) in enumerate(zip(tree.names, leaves, ours, strict=True)):
+        estimate = _estimate(f, tree, point, i, None)
+        if not _agree(derivative, estimate, rtol, atol):
+            estimate, error = _best_estimate(f, tree, point, i, noise, estimate)
+            if _agree(derivative, estimate, rtol, atol + error):
                 continue
-            numbers = (leaf.data, slope, estimate, abs(slope - estimate))
+            numbers = (leaf.data, derivative, estimate, abs(derivative - estimate))
             rows.append((escaped(leaf.label or name), *[_short(number) for number in numbers]))
     if rows:
         table = in_columns([("input", "x", "ours", "numerical", "difference"), *rows], gap="   ")
@@ -125,7 +125,7 @@ def _arguments(xs: Any, caller: str) -> Tree:
     return Tree(list(xs), "xs")
 
 
-def _slope(f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, epsilon: float | None) -> float:
+def _estimate(f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, epsilon: float | None) -> float:
     if epsilon is not None:
         return _difference(f, tree, point, i, epsilon)
     size = abs(point[i])
@@ -145,15 +145,15 @@ def _slope(f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, ep
     return best
 
 
-def _best_slope(
-    f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, noise: float, slope: float
+def _best_estimate(
+    f: Callable[..., Any], tree: Tree, point: Sequence[float], i: int, noise: float, derivative: float
 ) -> tuple[float, float]:
-    """The difference with the smallest error over steps of many sizes, and that error; `slope` if there is none.
+    """The difference with the smallest error over steps of many sizes, and that error; `derivative` if there is none.
 
     The steps grow as long as each agrees with the one before, within their errors.
     """
-    best, error = slope, math.inf
-    before, bound_before = slope, math.inf
+    best, error = derivative, math.inf
+    before, bound_before = derivative, math.inf
     for exponent in range(-4, 9):
         step = _STEP * max(abs(point[i]), 1.0) * 16.0**exponent
         try:
@@ -172,7 +172,7 @@ def _best_slope(
 def _rounding(y: Value) -> float:
     """How much the rounding of every operation can move the result: each node's, times its gradient."""
     nodes = [node for node in y.topological_order() if not node.is_leaf]
-    effects = [abs(node.data * slope) for node, slope in zip(nodes, gradients_of(y, nodes), strict=True)]
+    effects = [abs(node.data * derivative) for node, derivative in zip(nodes, gradients_of(y, nodes), strict=True)]
     return sys.float_info.epsilon * sum((effect for effect in effects if effect < math.inf), start=abs(y.data))
 
 

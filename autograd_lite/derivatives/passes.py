@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from autograd_lite import ops
-from autograd_lite.functions import Scalar
+from autograd_lite.functions import FloatOrValue
 from autograd_lite.graph.chain import edges_backward
 from autograd_lite.graph.operators import Arithmetic
 from autograd_lite.ops import ADD, MUL, NEG, SUB, Op
@@ -40,7 +40,7 @@ class Simplifier:
             if node.op is not None:
                 self._known.setdefault(_key(node.op, node.operands), node)
 
-    def apply(self, op: Op, *operands: Scalar) -> Scalar:
+    def apply(self, op: Op, *operands: FloatOrValue) -> FloatOrValue:
         """The operation of these operands, simplified."""
         if op is MUL:
             return self.multiply(*operands)
@@ -52,7 +52,7 @@ class Simplifier:
         result = None if simpler is None else simpler(self, *operands)
         return self._node(op, operands) if result is None else result
 
-    def multiply(self, x: Scalar, y: Scalar) -> Scalar:
+    def multiply(self, x: FloatOrValue, y: FloatOrValue) -> FloatOrValue:
         """The product. A constant factor comes first."""
         if isinstance(x, float):
             return x * y if isinstance(y, float) else self._scale(x, y)
@@ -64,7 +64,7 @@ class Simplifier:
             return self.negate(self.multiply(y.operands[0], x))
         return self._node(MUL, (x, y))
 
-    def _scale(self, factor: float, y: Value) -> Scalar:
+    def _scale(self, factor: float, y: Value) -> FloatOrValue:
         if factor == 1.0:
             return y
         if factor == -1.0:
@@ -79,7 +79,7 @@ class Simplifier:
                 return self.multiply(factor * constant, rest)
         return self._node(MUL, (factor, y))
 
-    def add(self, x: Scalar, y: Scalar) -> Scalar:
+    def add(self, x: FloatOrValue, y: FloatOrValue) -> FloatOrValue:
         """The sum."""
         if isinstance(x, float) and isinstance(y, float):
             return x + y
@@ -91,13 +91,13 @@ class Simplifier:
             return self.apply(SUB, x, y.operands[0])
         return self._node(ADD, (x, y))
 
-    def negate(self, x: Scalar) -> Scalar:
+    def negate(self, x: FloatOrValue) -> FloatOrValue:
         """The number with the other sign: -(-x) = x."""
         if isinstance(x, float):
             return -x
         return x.operands[0] if x.op is NEG else self._node(NEG, (x,))
 
-    def _node(self, op: Op, operands: tuple[Scalar, ...]) -> Value:
+    def _node(self, op: Op, operands: tuple[FloatOrValue, ...]) -> Value:
         """A node, which may be there already."""
         known = self._known
         key = _key(op, operands)
@@ -111,7 +111,7 @@ class Simplifier:
             known[key] = node = make(*operands)
         return node
 
-    def partials(self, node: Value) -> Sequence[Scalar]:
+    def partials(self, node: Value) -> Sequence[FloatOrValue]:
         """The local derivatives of a node, written out, one for each operand."""
         op = node.op
         assert op is not None
@@ -124,7 +124,7 @@ class Simplifier:
         return [_unwrapped(partial) for partial in op.partials(*symbols, _Symbol(node, self))]
 
 
-def _subtract(simplifier: Simplifier, x: Scalar, y: Scalar) -> Scalar | None:
+def _subtract(simplifier: Simplifier, x: FloatOrValue, y: FloatOrValue) -> FloatOrValue | None:
     if isinstance(y, float) and y == 0.0:
         return x
     if isinstance(x, float) and x == 0.0:
@@ -132,7 +132,7 @@ def _subtract(simplifier: Simplifier, x: Scalar, y: Scalar) -> Scalar | None:
     return simplifier.add(x, y.operands[0]) if isinstance(y, Value) and y.op is NEG else None
 
 
-def _divide(simplifier: Simplifier, x: Scalar, y: Scalar) -> Scalar | None:
+def _divide(simplifier: Simplifier, x: FloatOrValue, y: FloatOrValue) -> FloatOrValue | None:
     if isinstance(y, float) and y == 1.0:
         return x
     if isinstance(x, Value) and x.op is NEG:
@@ -140,20 +140,20 @@ def _divide(simplifier: Simplifier, x: Scalar, y: Scalar) -> Scalar | None:
     return None
 
 
-def _raise_to(simplifier: Simplifier, x: Scalar, exponent: Scalar) -> Scalar | None:
+def _raise_to(simplifier: Simplifier, x: FloatOrValue, exponent: FloatOrValue) -> FloatOrValue | None:
     if isinstance(exponent, float):
         return x if exponent == 1.0 else 1.0 if exponent == 0.0 else None
     return None
 
 
-def _choose(simplifier: Simplifier, condition: Scalar, x: Scalar, y: Scalar) -> Scalar | None:
+def _choose(simplifier: Simplifier, condition: FloatOrValue, x: FloatOrValue, y: FloatOrValue) -> FloatOrValue | None:
     if isinstance(condition, float):
         return x if condition else y
     return x if x is y else None
 
 
 # What an operation amounts to without a node of its own, if it does; for products and sums see `Simplifier`.
-_SIMPLER: Final[dict[Op, Callable[..., Scalar | None]]] = {
+_SIMPLER: Final[dict[Op, Callable[..., FloatOrValue | None]]] = {
     SUB:          _subtract,   # x - 0 = x        0 - x = -x       x - (-y) = x + y
     NEG:          Simplifier.negate,  # -(-x) = x
     ops.IEEE_DIV: _divide,     # x / 1 = x        (-x) / y = -(x / y)
@@ -185,11 +185,11 @@ class _Symbol(Arithmetic):
         return _Symbol(result, self.simplifier) if isinstance(result, Value) else result
 
 
-def _unwrapped(x: Any) -> Scalar:
+def _unwrapped(x: Any) -> FloatOrValue:
     return x.value if isinstance(x, _Symbol) else x if isinstance(x, Value) else float(x)
 
 
-def _users_partials(op: Op, operands: Sequence[Scalar], node: Value) -> list[Scalar]:
+def _users_partials(op: Op, operands: Sequence[FloatOrValue], node: Value) -> list[FloatOrValue]:
     try:
         partials = op.partials(*operands, node)
     except (ArithmeticError, ValueError):  # on floats such a rule counts as nan, so here too
@@ -202,7 +202,7 @@ def _users_partials(op: Op, operands: Sequence[Scalar], node: Value) -> list[Sca
     return list(partials)
 
 
-def _key(op: Op, operands: Sequence[Scalar]) -> tuple[Any, ...]:
+def _key(op: Op, operands: Sequence[FloatOrValue]) -> tuple[Any, ...]:
     """What two nodes have in common if they are the same: constants as texts, because 0.0 equals -0.0."""
     return (op, *[id(x) if isinstance(x, Value) else repr(x) for x in operands])
 
@@ -223,7 +223,7 @@ def _is_exact(x: float, y: float) -> bool:
 # --- the passes -------------------------------------------------------------------------------------------------------
 
 
-def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Scalar]:
+def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[FloatOrValue]:
     """∂y/∂x for each x, right to left, over the nodes between them."""
     order = y.topological_order()
     between = {id(x) for x in xs}
@@ -236,9 +236,9 @@ def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Scala
                     between.add(id(node))
                     children.append(node)
                     break
-    adjoint: dict[int, Scalar] = {id(y): 1.0}
+    adjoint: dict[int, FloatOrValue] = {id(y): 1.0}
 
-    def partials(node: Value) -> Sequence[Scalar]:
+    def partials(node: Value) -> Sequence[FloatOrValue]:
         return simplifier.partials(node) if id(node) in adjoint else ()
 
     for child, parent, partial in edges_backward(children, partials):
@@ -249,9 +249,9 @@ def reverse(y: Value, xs: Sequence[Value], simplifier: Simplifier) -> list[Scala
     return [adjoint.get(id(x), 0.0) for x in xs]
 
 
-def forward(y: Value, direction: Mapping[Value, Scalar], simplifier: Simplifier) -> dict[Value, Scalar]:
+def forward(y: Value, direction: Mapping[Value, FloatOrValue], simplifier: Simplifier) -> dict[Value, FloatOrValue]:
     """The derivative of every node that `y` was computed from, along a direction, left to right; zeros are left out."""
-    tangent: dict[Value, Scalar] = {}
+    tangent: dict[Value, FloatOrValue] = {}
     for node in y.topological_order():
         moved = direction.get(node)
         if node.op is not None and not _is_flat(node) and any(parent in tangent for parent in node.parents):
@@ -291,12 +291,12 @@ def gradients(y: Value, xs: Iterable[Value]) -> list[Value]:
     --------
     >>> from autograd_lite import Graph
     >>> x = Value(2.0, "x")
-    >>> (slope,) = gradients(x**3, [x])
-    >>> (curvature,) = gradients(slope, [x])
-    >>> Graph(slope).expression(), Graph(curvature).expression()
+    >>> (first,) = gradients(x**3, [x])
+    >>> (second,) = gradients(first, [x])
+    >>> Graph(first).expression(), Graph(second).expression()
     ('3 * x**2', '6 * x')
     >>> x.data = 5.0
-    >>> curvature.forward()
+    >>> second.forward()
     30.0
     """
     _check_value(y, "gradients takes a Value to differentiate")
@@ -347,9 +347,9 @@ def _check_value(x: object, expected: str) -> None:
         raise TypeError(f"{expected}, got {type(x).__name__}: {x!r}")
 
 
-def substitute(roots: Sequence[Scalar], new: Mapping[Value, Scalar]) -> list[Scalar]:
+def substitute(roots: Sequence[FloatOrValue], new: Mapping[Value, FloatOrValue]) -> list[FloatOrValue]:
     """The same expressions, with some nodes replaced."""
-    replaced: dict[Value, Scalar] = dict(new)
+    replaced: dict[Value, FloatOrValue] = dict(new)
     everything = ops.TOTAL(*roots)  # one walk for all of them
     for node in everything.topological_order() if isinstance(everything, Value) else ():
         if node not in replaced and node.op is not None and not replaced.keys().isdisjoint(node.parents):

@@ -21,7 +21,7 @@ from autograd_lite.contexts import recording
 from autograd_lite.derivatives.call import Call, as_value, plain, total
 from autograd_lite.derivatives.passes import Simplifier, forward, reverse
 from autograd_lite.derivatives.trees import Tree
-from autograd_lite.functions import Scalar
+from autograd_lite.functions import FloatOrValue
 from autograd_lite.value import Value, gradients_of, tangents_of
 
 
@@ -121,9 +121,9 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     >>> grad(tanh)(0.0), grad(grad(lambda x: x**3))(2.0)
     (1.0, 12.0)
     >>> w = Value(2.0)
-    >>> slope = grad(lambda y: w * y * y)(3.0)
-    >>> slope.backward()
-    >>> slope.data, w.grad
+    >>> gradient = grad(lambda y: w * y * y)(3.0)
+    >>> gradient.backward()
+    >>> gradient.data, w.grad
     (12.0, 6.0)
     >>> grad(lambda p: p["w"] * 3.0 + p["b"])({"w": 1.0, "b": 2.0})
     {'w': 3.0, 'b': 1.0}
@@ -141,8 +141,8 @@ def _value_and_grad(
         positions = choice.positions(args)
         call = Call(f, args, kwargs, positions)
         y = call.scalar(transform)
-        value: Scalar = y.data
-        numbers: Sequence[Scalar] | None = call.float_gradient(y)
+        value: FloatOrValue = y.data
+        numbers: Sequence[FloatOrValue] | None = call.float_gradient(y)
         if numbers is None:
             (value,) = call.results([y], True)
             numbers = call.gradient(y, True)
@@ -186,7 +186,7 @@ def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
         y = call.scalar("derivative")
         remembers = call.remembers(y)
         for _ in range(order - 1):
-            (y,) = call.slopes(y)
+            (y,) = call.gradient_as_nodes(y)
         (result,) = call.gradient(y, remembers) if order else call.results([y], remembers)
         return result
 
@@ -259,8 +259,8 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
         positions = choice.positions(args)
         call = Call(f, args, kwargs, positions)
         y = call.scalar("hessian")
-        slopes = choice.answer(positions, call.parts(call.slopes(y)))
-        return _jacobian(call, Tree(slopes, "the gradient"), call.remembers(y), choice, positions)
+        first = choice.answer(positions, call.parts(call.gradient_as_nodes(y)))
+        return _jacobian(call, Tree(first, "the gradient"), call.remembers(y), choice, positions)
 
     return second_derivatives
 
@@ -277,14 +277,14 @@ def _jacobian(call: Call, outputs: Tree, remembers: bool, choice: _Choice, posit
     return outputs.map_parts(answers)
 
 
-def _rows(call: Call, ys: Sequence[Scalar], remembers: bool) -> list[Scalar]:
+def _rows(call: Call, ys: Sequence[FloatOrValue], remembers: bool) -> list[FloatOrValue]:
     """The derivatives of each output by all leaves, one after the other, as results."""
     leaves = call.leaves
     is_written = remembers and not call.is_quiet
     if len(leaves) >= len(ys):  # backward, once for each output
         with recording():
             derive = _writing(ys) if is_written else gradients_of
-            zeros: list[Scalar] = [0.0] * len(leaves)
+            zeros: list[FloatOrValue] = [0.0] * len(leaves)
             rows = [derive(y, leaves) if isinstance(y, Value) else zeros for y in ys]
     else:  # forward, once for each input
         columns = [_tangents(ys, [x], [1.0], is_written) for x in leaves]
@@ -292,13 +292,15 @@ def _rows(call: Call, ys: Sequence[Scalar], remembers: bool) -> list[Scalar]:
     return call.results([number for row in rows for number in row], remembers)
 
 
-def _writing(ys: Sequence[Scalar]) -> Callable[[Value, Sequence[Value]], list[Scalar]]:
+def _writing(ys: Sequence[FloatOrValue]) -> Callable[[Value, Sequence[Value]], list[FloatOrValue]]:
     """The reverse pass that writes, with one simplifier for all outputs."""
     simplifier = Simplifier(total(ys).topological_order()[:-1])
     return lambda y, xs: reverse(y, xs, simplifier)
 
 
-def _tangents(ys: Sequence[Scalar], xs: Sequence[Value], speeds: Sequence[Scalar], is_written: bool) -> list[Scalar]:
+def _tangents(
+    ys: Sequence[FloatOrValue], xs: Sequence[Value], speeds: Sequence[FloatOrValue], is_written: bool
+) -> list[FloatOrValue]:
     """How fast each output moves while the leaves move."""
     with recording():
         if is_written:
@@ -437,13 +439,13 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
         raise TypeError(f"the vector must have the structure of the argument: expected {x!r:.80}, got {v!r:.80}")
     y = call.scalar("hvp")
     remembers = call.remembers(y) or _has_value(vector.numbers)
-    return call.trees[0].fill(call.gradient(_weighted_sum(call.slopes(y), vector.numbers), remembers))
+    return call.trees[0].fill(call.gradient(_weighted_sum(call.gradient_as_nodes(y), vector.numbers), remembers))
 
 
-def _has_value(numbers: Sequence[Scalar]) -> bool:
+def _has_value(numbers: Sequence[FloatOrValue]) -> bool:
     return any(isinstance(number, Value) for number in numbers)
 
 
-def _weighted_sum(numbers: Sequence[Scalar], weights: Sequence[Scalar]) -> Value:
+def _weighted_sum(numbers: Sequence[FloatOrValue], weights: Sequence[FloatOrValue]) -> Value:
     with recording():
         return as_value(ops.DOT(*numbers, *weights, 0.0))

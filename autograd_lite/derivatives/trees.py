@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from autograd_lite._support.nested import named_items, refilled
 from autograd_lite._support.text import escaped
-from autograd_lite.functions import Scalar
+from autograd_lite.functions import FloatOrValue
 from autograd_lite.value import Value, count_values
 
 
@@ -17,7 +17,7 @@ class Part(NamedTuple):
 
     name: str
     shape: tuple[int, ...]
-    numbers: list[Scalar]
+    numbers: list[FloatOrValue]
 
 
 class Tree:
@@ -50,7 +50,7 @@ class Tree:
         self.name: Final = name
         self._parts: list[Part] | None = None
         if type(structure) is list and count_values(structure) >= 0:  # the usual structures, without parts
-            self.numbers: list[Scalar] = structure
+            self.numbers: list[FloatOrValue] = structure
         elif type(structure) is float or type(structure) is Value:
             self.numbers = [structure]
         else:
@@ -76,7 +76,7 @@ class Tree:
         """Where each number stands."""
         return [name for part in self.parts for name in _names(part.name, part.shape)]
 
-    def fill(self, numbers: Iterable[Scalar]) -> Any:
+    def fill(self, numbers: Iterable[FloatOrValue]) -> Any:
         """Other numbers in the same structure."""
         if self._parts is None:  # one number, or a list of them
             return list(numbers) if type(self.structure) is list else next(iter(numbers))
@@ -93,7 +93,7 @@ class Tree:
 
 
 def split(
-    numbers: Iterable[Scalar], parts: Sequence[Part], make: Callable[[list[Scalar], tuple[int, ...]], Any]
+    numbers: Iterable[FloatOrValue], parts: Sequence[Part], make: Callable[[list[FloatOrValue], tuple[int, ...]], Any]
 ) -> Iterator[Any]:
     """Deal numbers out to parts, and make each part's array of its share."""
     rest = iter(numbers)
@@ -101,7 +101,7 @@ def split(
         yield make([next(rest) for _ in part.numbers], part.shape)
 
 
-def to_array(numbers: Sequence[Scalar], shape: tuple[int, ...]) -> Any:
+def to_array(numbers: Sequence[FloatOrValue], shape: tuple[int, ...]) -> Any:
     """An array of floats, or of objects if some are Values; without a shape, the number by itself."""
     if not shape:
         return numbers[0]
@@ -114,7 +114,7 @@ def to_array(numbers: Sequence[Scalar], shape: tuple[int, ...]) -> Any:
     return array.reshape(shape)
 
 
-def as_number(x: object, name: str) -> Scalar:
+def as_number(x: object, name: str) -> FloatOrValue:
     """A Value as it is, a real number as a float; `name` says in the error what it was."""
     if getattr(x, "ndim", None) == 0 and hasattr(x, "item"):  # an array without axes, maybe of a Value
         x = x.item()

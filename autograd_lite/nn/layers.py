@@ -17,7 +17,7 @@ from typing import Any
 
 from autograd_lite import functions, ops
 from autograd_lite._support.text import quoted
-from autograd_lite.functions import Scalar, mean, sqrt
+from autograd_lite.functions import FloatOrValue, mean, sqrt
 from autograd_lite.nn.module import Module as Module
 from autograd_lite.nn.seeds import as_random
 from autograd_lite.nn.settings import positive_integer
@@ -98,7 +98,7 @@ class Neuron(Module):
         rng = as_random(seed)
         draw = _weights(init, self.activation, n_inputs, n_neurons, rng)
         self.w = [Value(draw()) for _ in range(n_inputs)]
-        self.b: Scalar = bias if isinstance(bias, Value) else _bias(n_inputs, rng) if bias else 0.0
+        self.b: FloatOrValue = bias if isinstance(bias, Value) else _bias(n_inputs, rng) if bias else 0.0
         self.bias, self.frozen_bias = isinstance(self.b, Value), bool(frozen_bias)
         self._frozen = ("b",) if frozen_bias else ()
         self.name_parameters()

@@ -12,7 +12,7 @@ from autograd_lite.drawing.scene.boxes import Box, Edge, Scene
 from autograd_lite.drawing.scene.neurons import Neuron, Use, find_layers, find_neurons, path_of
 from autograd_lite.drawing.scene.scalar import View
 from autograd_lite.drawing.scene.typesetting import clean, operation, short_number
-from autograd_lite.functions import Scalar
+from autograd_lite.functions import FloatOrValue
 from autograd_lite.value import Value
 
 # detail="auto" folds larger graphs than these.
@@ -58,7 +58,9 @@ class _Group:
 
     nodes: list[Value] = field(default_factory=list)
     neurons: list[Neuron] = field(default_factory=list)
-    positions: dict[int, Scalar] = field(default_factory=dict)  # of inputs, with what is there in the first sample
+    positions: dict[int, FloatOrValue] = field(
+        default_factory=dict
+    )  # of inputs, with what is there in the first sample
 
 
 class _Folding:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from autograd_lite import ops
 from autograd_lite.drawing.scene.scalar import View
-from autograd_lite.functions import Scalar
+from autograd_lite.functions import FloatOrValue
 from autograd_lite.value import Value
 
 _ACTIVATIONS: Final = {
@@ -27,8 +27,8 @@ class Use:
     """One evaluation of a neuron, for one sample."""
 
     weights: list[Value]
-    inputs: list[Scalar]
-    bias: Scalar
+    inputs: list[FloatOrValue]
+    bias: FloatOrValue
     inside: list[Value]  # all that the box hides
     result: Value
 
@@ -126,7 +126,7 @@ def _sums_of_products(view: View, uses_of: Counter[Value]) -> dict[Value, int]:
 def _sum_use(view: View, node: Value) -> Use:
     """Take a sum of products apart."""
     use = Use([], [], 0.0, [], node)
-    pending: list[Scalar] = [node]
+    pending: list[FloatOrValue] = [node]
     while pending:
         term = pending.pop()
         if isinstance(term, Value) and term.op is not None:
@@ -146,13 +146,13 @@ def _has_leaf(product: Value) -> bool:
     return any(map(_is_leaf, product.parents))
 
 
-def _sides_of_product(view: View, product: Value) -> tuple[list[Value], list[Scalar]] | None:
+def _sides_of_product(view: View, product: Value) -> tuple[list[Value], list[FloatOrValue]] | None:
     return _weights_and_inputs(view, product.operands[:1], product.operands[1:])
 
 
 def _weights_and_inputs(
-    view: View, a: Sequence[Scalar], b: Sequence[Scalar]
-) -> tuple[list[Value], list[Scalar]] | None:
+    view: View, a: Sequence[FloatOrValue], b: Sequence[FloatOrValue]
+) -> tuple[list[Value], list[FloatOrValue]] | None:
     """Which side of a product the weights are: all parameters by name, else all leaves where the others are none."""
     parameters = view.parameters.__contains__
     a_fits, b_fits = all(map(parameters, a)), all(map(parameters, b))
@@ -165,7 +165,7 @@ def _weights_and_inputs(
     return [x for x in weights if isinstance(x, Value)], list(inputs)
 
 
-def _is_leaf(x: Scalar) -> bool:
+def _is_leaf(x: FloatOrValue) -> bool:
     return isinstance(x, Value) and x.op is None
 
 

@@ -106,7 +106,10 @@ class _Partials:
         self.rule: Final = rule
 
     def __call__(self, *operands: Any) -> tuple[Any, ...]:
-        on_floats = all(isinstance(operand, float) for operand in operands)
+        # A loop, which makes no function as a generator does: CPython 3.12 does not survive it where there is no memory.
+        on_floats = True
+        for operand in operands:
+            on_floats = on_floats and isinstance(operand, float)
         try:
             result = self.rule(*operands)
         except (ArithmeticError, ValueError):

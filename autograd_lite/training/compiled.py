@@ -140,7 +140,8 @@ class CompiledTrainer:
             self._plan = Plan(self._sample_loss, self._arguments)
         if self._plan.trace.shape != ():
             raise TraceError("a loss is one Value for each sample")
-        self._compile_for_use()
+        net = self.net
+        self._program_in_use: CompiledFunction | None = compile(lambda x: net(x))
         self._samples = SampleArrays(self._plan, self._arguments, self._masks)
         self._parameters = ParameterArrays(self._plan, self.optimizer)
         self._shard_program = ShardProgram(
@@ -155,10 +156,6 @@ class CompiledTrainer:
             self._check(sorted(first.tolist()))
         spread = first if len(first) <= _FEW_CLASSES else first[np.linspace(0, len(first) - 1, 4).astype(int)]
         self._few = sorted({0, len(self.y) // 2, *spread.tolist()})
-
-    def _compile_for_use(self) -> None:
-        net = self.net
-        self._program_in_use: CompiledFunction | None = compile(lambda x: net(x))
 
     def _sample_loss(self, x: Any, target: Any, masks: Any = ()) -> Any:
         with self._masks.given(list(masks)):

@@ -314,9 +314,9 @@ class _Run:
 
 def _fastest(eager: EagerTrainer, X: Array, y: Array, executor: Executor | None, shards: int | None) -> Trainer:
     """A trainer that runs a compiled program, in workers if there are any; the eager one if there can be no program."""
-    from autograd_lite.training.compiled import CompiledTrainer, InThisThread
+    from autograd_lite.training.compiled import CompiledTrainer
 
-    runner: Any = InThisThread()
+    runner = None  # the trainer's own: this thread
     if executor is not None:
         from autograd_lite.training.parallel import InWorkers
 
